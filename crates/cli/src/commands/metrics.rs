@@ -115,6 +115,7 @@ struct Object<'a, M> {
 fn log(text: &str) -> Result<PathBuf, String> {
     match text {
         "-" => Err("standard input has no place to go on from; name the file itself".to_owned()),
+        "" => Err("it is empty; name a file".to_owned()),
         path => Ok(path.into()),
     }
 }

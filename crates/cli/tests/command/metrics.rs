@@ -325,6 +325,10 @@ fn without_privileges() {
 #[test]
 fn standard_input_has_no_place_to_go_on_from() {
     let Some(tree) = Tree::new() else { return };
+    // It would be remembered for later runs.
+    let output = run(&tree, "metrics --root TOP/root --state TOP/state.json --log ");
+    assert_eq!(output.status, Some(64), "{}", output.stderr);
+    assert!(!tree.path("state.json").exists());
     let output = run(&tree, "metrics --root TOP/root --log -");
     assert_eq!(output.status, Some(64), "{}", output.stderr);
     assert!(output.stderr.contains("no place to go on from"), "{}", output.stderr);

@@ -136,6 +136,43 @@ mod tests {
         assert_eq!(read(&b"\n\na"[..]).0, [&b""[..], b"", b"a"]);
     }
 
+    /// Fails after its bytes.
+    struct Broken(std::io::Cursor<Vec<u8>>);
+
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 => Err(std::io::Error::other("broken")),
+                count => Ok(count),
+            }
+        }
+    }
+
+    #[test]
+    fn whole_lines_before_an_error_are_returned() {
+        for (text, expected) in [
+            (b"a\nb\nc".to_vec(), vec![1, 1]),
+            (b"a".to_vec(), vec![]),
+            (b"".to_vec(), vec![]),
+            ([vec![b'x'; CHUNK + 5], b"\nb\nc".to_vec()].concat(), vec![LONGEST, 1]),
+        ] {
+            let task = Progress::new(true).reading("log", 0);
+            let broken = BufReader::new(Broken(std::io::Cursor::new(text)));
+            let mut chunks = Chunks::new(Box::new(broken), task);
+            let mut lengths = Vec::new();
+            let error = loop {
+                match chunks.next(Chunk::default()) {
+                    Ok(next) => {
+                        let next = next.unwrap();
+                        lines(next.bytes(), &mut |_, line| lengths.push(line.len()));
+                    }
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!((lengths, error.to_string().as_str()), (expected, "broken"));
+        }
+    }
+
     #[test]
     fn the_rest_of_a_long_line_is_dropped() {
         for length in [LONGEST, LONGEST + 1, CHUNK, 3 * CHUNK + 5] {

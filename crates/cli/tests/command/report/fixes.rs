@@ -5,6 +5,7 @@ use crate::tree::{Tree, mode, pulled};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -73,6 +74,20 @@ fn owners_are_fixed_by_chown() {
     let found = problem(&report(&tree, LOG), "untrusted", subject);
     assert_eq!(found["command"], format!("chown root {subject}"));
     is_fixed_by_its_command(&tree, "untrusted", subject);
+}
+
+/// A name that is no text cannot be part of a command.
+#[test]
+fn a_name_that_is_no_text_is_not_in_a_command() {
+    let Some(tree) = with_log() else { return };
+    let name = std::ffi::OsStr::from_bytes(b"root/o/bad\xff:1");
+    tree.file(name, b"text");
+    let found = report(&tree, LOG);
+    let problem = rows(&found["problems"]["data"])
+        .iter()
+        .find(|one| text(&one["subject"]).contains('\u{fffd}'));
+    let root = tree.text("root");
+    assert_eq!(problem.unwrap()["command"], format!("sifcache verify --root {root}"));
 }
 
 /// A new copy replaces a truncated image, and the path is that of a registry.

@@ -61,6 +61,10 @@ fn row(facts: &Facts<'_>, finding: &Finding) -> Problem {
 
 /// The command that fixes it, or that shows more about it.
 fn command(facts: &Facts<'_>, finding: &Finding) -> String {
+    // A report is text, which cannot name such a file.
+    if finding.path.to_str().is_none() {
+        return facts.lines.of("verify", &[]);
+    }
     let path = finding.path.as_os_str();
     let verify = |options: &[&str]| {
         let words: Vec<&OsStr> = options.iter().map(OsStr::new).chain([path]).collect();

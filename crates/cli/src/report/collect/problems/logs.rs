@@ -150,7 +150,9 @@ fn refused(facts: &Facts<'_>, logs: &Aggregate) -> Vec<Problem> {
 fn of_file(facts: &Facts<'_>, path: &Path, why: &str, commands: u64) -> Problem {
     let what = format!("{} refused this file: {why}", jobs(commands));
     let problem = problem(REFUSED, SourceId::Logs, &path.to_string_lossy(), what);
-    match facts.holdings.roots.iter().any(|root| path.starts_with(&root.path)) {
+    // A report is text, which cannot name every file.
+    let is_inside = facts.holdings.roots.iter().any(|root| path.starts_with(&root.path));
+    match is_inside && path.to_str().is_some() {
         true => problem.command(facts.lines.of("verify", &[path.as_os_str()])),
         false => problem.advice("check the settings of the nodes that use this directory"),
     }
