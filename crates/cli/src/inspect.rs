@@ -10,6 +10,8 @@ mod duplicates;
 mod hidden;
 mod misnamed;
 mod names;
+mod orphans;
+mod paths;
 mod proper_name;
 mod records;
 mod spelling;

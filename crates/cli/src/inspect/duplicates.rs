@@ -128,18 +128,18 @@ fn has_digest(file: &File) -> bool {
 }
 
 fn two_files(first: &File, typed: &str, file: &File, other_typed: &str) -> Finding {
-    let other = escape_for_terminal(&first.path);
+    let other = escape_for_terminal(first.path());
     let [typed, other_typed] = [typed, other_typed].map(Transport::uri_of);
     let what = format!(
         "one of two files for one image: jobs get {other} for {typed}, and this for {other_typed}"
     );
-    Finding::problem(TWO_FILES, &file.path, what, advice(first, file))
+    Finding::problem(TWO_FILES, file.path(), what, advice(first, file))
 }
 
 fn shadowed(first: &File, typed: &str, file: &File) -> Finding {
-    let (other, typed) = (escape_for_terminal(&first.path), Transport::uri_of(typed));
+    let (other, typed) = (escape_for_terminal(first.path()), Transport::uri_of(typed));
     let what = format!("never found: jobs get {other} for {typed}");
-    Finding::problem(SHADOWED, &file.path, what, advice(first, file))
+    Finding::problem(SHADOWED, file.path(), what, advice(first, file))
 }
 
 /// Advice to remove one of two files. If one of their names only matches one spelling of the

@@ -3,12 +3,13 @@
 //! A cache can contain hundreds of thousands of names, so a file holds little, and what is rarely
 //! needed is derived or read again.
 
+use super::paths::Paths;
 use super::spelling;
-use super::tree::Name;
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::image_name;
 use crate::cache::sif_metadata::{self, Origin};
 use crate::cache::squashfs::{self, Damage};
+use crate::cache::store;
 use crate::cache::store::architecture::{self, Architecture};
 use crate::cache::store::metadata::Record;
 use jiff::Timestamp;
@@ -21,10 +22,9 @@ use std::fs::{self, Metadata, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _};
 use std::num::NonZeroU64;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Device and inode number, which identify a file under all of its names.
 pub(crate) type Identity = (u64, u64);
@@ -32,12 +32,11 @@ pub(crate) type Identity = (u64, u64);
 /// A file and the collected data about it.
 #[derive(Debug)]
 pub(crate) struct File {
+    /// The paths of all files under its image root, and the number of its own.
+    paths: Arc<Paths>,
+    number: u32,
     /// The index of its image root.
     pub(crate) root: u32,
-    /// Where its path relative to the root begins in the full path.
-    name_at: u32,
-    /// Its full path.
-    pub(crate) path: Box<Path>,
     /// A hash of the normal form of the reference that leads a job to this name, if there is one.
     pub(crate) key: Option<NonZeroU64>,
     /// Whether all spellings of its reference lead to it.
@@ -52,6 +51,8 @@ pub(crate) struct File {
     restricted: Option<Box<Access>>,
     /// The index of the file under whose name the record of this one is stored.
     pub(crate) recorded: Option<u32>,
+    /// What that record says.
+    pub(crate) known: Option<Known>,
     /// Data that few files have.
     pub(crate) rare: Option<Box<Rare>>,
 }
@@ -68,6 +69,30 @@ pub(crate) struct Rare {
     pub(crate) mismatch: Option<String>,
     /// The spellings of the reference that lead a job to it, if others do not.
     pub(crate) found_as: Vec<String>,
+}
+
+/// What the record of a file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    seconds: i64,
+    nanoseconds: i32,
+    /// Whether it has a digest to compare the tag with.
+    pub(crate) has_digest: bool,
+}
+
+impl Known {
+    pub(super) fn of(record: &Record) -> Self {
+        Self {
+            seconds: record.added.as_second(),
+            nanoseconds: record.added.subsec_nanosecond(),
+            has_digest: !record.digests.is_empty(),
+        }
+    }
+
+    /// When the image was added.
+    pub(crate) fn added(&self) -> Option<Timestamp> {
+        Timestamp::new(self.seconds, self.nanoseconds).ok()
+    }
 }
 
 /// Metadata of a file.
@@ -102,7 +127,6 @@ impl Target {
 pub(crate) struct Place<'a> {
     /// The index of the root.
     pub(crate) index: u32,
-    pub(crate) path: &'a Path,
     pub(crate) root: &'a Root<'a>,
     pub(crate) access: &'a DirectoryAccess,
     pub(crate) architecture: Architecture,
@@ -125,12 +149,15 @@ impl Directory {
 }
 
 impl File {
-    /// Inspects a file.
-    pub(crate) fn look(place: &Place<'_>, directory: &mut Directory, name: Name) -> Self {
-        let Name { path, is_link } = name;
-        let relative = path.strip_prefix(place.path).unwrap_or(&path);
-        let name_at = path.as_os_str().len() - relative.as_os_str().len();
-        let text = relative.to_str();
+    /// Inspects the file whose path has this number.
+    pub(crate) fn look(
+        place: &Place<'_>,
+        directory: &mut Directory,
+        paths: &Arc<Paths>,
+        number: u32,
+    ) -> Self {
+        let (path, is_link) = (paths.get(number), paths.is_link(number));
+        let text = paths.name(number).to_str();
         let reference = text.and_then(image_name::reference);
         let located =
             text.filter(|_| reference.is_some()).map(|text| match text.rsplit_once('/') {
@@ -140,46 +167,43 @@ impl File {
         // A link is examined apart from its target, and an untrusted file has metadata, too.
         let metadata = match &located {
             Some(Ok(metadata)) if !is_link => Some(metadata.clone()),
-            _ => fs::metadata(&path).ok(),
+            _ => fs::metadata(path).ok(),
         };
-        let (state, damage) = place.state(&path, text, located, metadata.as_ref());
+        let (state, damage) = place.state(path, text, located, metadata.as_ref());
         let access = metadata
             .as_ref()
-            .map_or(Access::Everybody, |metadata| place.access.file(&path, metadata, is_link));
+            .map_or(Access::Everybody, |metadata| place.access.file(path, metadata, is_link));
         let is_suspicious = text.is_none_or(spelling::is_suspicious);
         let is_read = state == State::Image && (reference.is_none() || is_suspicious);
-        let origin = is_read.then(|| sif_metadata::origin(&path)).flatten();
+        let origin = is_read.then(|| sif_metadata::origin(path)).flatten();
         let rare = Rare { damage, origin, ..Rare::default() };
         let is_rare = rare.damage.is_some() || rare.origin.is_some();
         let key = reference.as_ref().map(key);
         let universal = |(reference, text)| spelling::is_universal(&reference, text);
         Self {
+            paths: Arc::clone(paths),
+            number,
             root: place.index,
-            name_at: u32::try_from(name_at).unwrap_or_default(),
             key,
             is_universal: reference.zip(text).is_some_and(universal),
             is_found: false,
-            path,
             refused: (state != State::Image).then(|| state.into()),
             target: metadata.as_ref().map(Target::new),
             restricted: (access != Access::Everybody).then(|| access.into()),
             recorded: None,
+            known: None,
             rare: is_rare.then(|| rare.into()),
         }
     }
 
-    /// Its path relative to the root.
-    pub(crate) fn name(&self) -> &Path {
-        let at = usize::try_from(self.name_at).unwrap_or_default();
-        let name = self.path.as_os_str().as_bytes().get(at..);
-        Path::new(std::ffi::OsStr::from_bytes(name.unwrap_or_default()))
+    /// Its full path.
+    pub(crate) fn path(&self) -> &Path {
+        self.paths.get(self.number)
     }
 
-    /// The path of its root.
-    fn root_path(&self) -> &Path {
-        let at = usize::try_from(self.name_at).unwrap_or_default();
-        let root = self.path.as_os_str().as_bytes().get(..at);
-        Path::new(std::ffi::OsStr::from_bytes(root.unwrap_or_default()))
+    /// Its path relative to the root.
+    pub(crate) fn name(&self) -> &Path {
+        self.paths.name(self.number)
     }
 
     /// The reference that leads a job to this name, if there is one.
@@ -211,13 +235,15 @@ impl File {
     /// Its record, if there is one. `files` are all files of the survey.
     pub(crate) fn record(&self, files: &[Self]) -> Option<Record> {
         let file = files.get(usize::try_from(self.recorded?).ok()?)?;
-        file.own_record()
+        let target = file.target.filter(|target| target.is_file)?;
+        let root = file.paths.top(file.number);
+        Record::load(root, file.name().to_str()?, target.size, target.modified()?)
     }
 
-    /// The record that is stored under this name, if there is one.
-    pub(crate) fn own_record(&self) -> Option<Record> {
+    /// The record that is stored under this name, if there is one. `records` are those of its root.
+    pub(super) fn own_record(&self, records: &mut store::file::Directory) -> Option<Record> {
         let target = self.target.filter(|target| target.is_file)?;
-        Record::load(self.root_path(), self.name().to_str()?, target.size, target.modified()?)
+        Record::load_below(records, self.name().to_str()?, target.size, target.modified()?)
     }
 
     /// The spellings of the reference that lead to it. If all of them do, only the short one is
@@ -244,6 +270,13 @@ impl File {
         self.target.map(|target| target.identity)
     }
 
+    /// Its metadata as a regular file.
+    pub(crate) fn regular(&self) -> Option<store::file::Regular> {
+        let target = self.target.filter(|target| target.is_file)?;
+        let (place, size, modified) = (target.identity, target.size, target.modified()?);
+        Some(store::file::Regular { place, size, modified })
+    }
+
     /// Its size in bytes; 0 if it is not a regular file.
     pub(crate) fn size(&self) -> u64 {
         self.target.map_or(0, |target| target.size)
@@ -261,7 +294,7 @@ impl File {
             return true;
         }
         let same = |one: io::Result<_>, other: io::Result<_>| matches!((one, other), (Ok(one), Ok(other)) if one == other);
-        self.size() == other.size() && same(header(&self.path), header(&other.path))
+        self.size() == other.size() && same(header(self.path()), header(other.path()))
     }
 }
 

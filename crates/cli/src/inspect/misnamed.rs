@@ -48,10 +48,10 @@ fn with_origin(
     // With a tag, it may be a short name that the site has chosen.
     if has_tag(stem(name)) {
         let advice = format!("if you did not choose this name, rename it to {shown}");
-        return Some(Finding::note(MISNAMED, &file.path, what, advice));
+        return Some(Finding::note(MISNAMED, file.path(), what, advice));
     }
     let advice = names.advice(&proper);
-    let finding = Finding::problem(MISNAMED, &file.path, what, &*advice.text);
+    let finding = Finding::problem(MISNAMED, file.path(), what, &*advice.text);
     let finding = finding.with_fix(names.fix(file, &advice));
     Some(Finding { is_problem: !advice.is_there, ..finding })
 }
@@ -68,7 +68,7 @@ fn other_tag(file: &File, name: &str, origin: &Reference) -> Option<Finding> {
     let what =
         format!("named as a pull of {found}, but made from {source}, which had the same digest");
     let advice = format!("if it was pulled from {found}, rename it to {guess}");
-    Some(Finding::note(MISNAMED, &file.path, what, advice))
+    Some(Finding::note(MISNAMED, file.path(), what, advice))
 }
 
 fn without_origin(file: &File, name: &str) -> Option<Finding> {
@@ -78,7 +78,7 @@ fn without_origin(file: &File, name: &str) -> Option<Finding> {
     if is_engine_name(name) {
         let what = "named by a workflow engine, and no launch that users write finds it";
         let advice = "rename it to NAME:TAG, as its reference is written";
-        return Some(Finding::problem(MISNAMED, &file.path, what, advice));
+        return Some(Finding::problem(MISNAMED, file.path(), what, advice));
     }
     let (repository, tag) = name.strip_suffix(".sif")?.split_once('_')?;
     let guess = image_name::reference(&format!("{repository}:{tag}"))?;
@@ -88,7 +88,7 @@ fn without_origin(file: &File, name: &str) -> Option<Finding> {
         let [found, source] = ["NAME_TAG", &guess].map(|name| Transport::Docker.uri(name));
         let what = format!("named as `singularity pull` names files: only {found} finds it");
         let advice = format!("if it was pulled from {source}, rename it to {guess}");
-        Finding::note(MISNAMED, &file.path, what, advice)
+        Finding::note(MISNAMED, file.path(), what, advice)
     })
 }
 

@@ -66,7 +66,7 @@ impl<'a> Names<'a> {
 
     /// The finding for a file that has no reference.
     pub(crate) fn judge(&self, file: &File) -> Finding {
-        let path = &file.path;
+        let path = file.path();
         match file.state() {
             State::Image => {
                 let what = "a SIF file whose name matches no reference";
@@ -118,7 +118,7 @@ impl<'a> Names<'a> {
     /// The change of `--fix --rename`, if the advice proposes a free name.
     pub(crate) fn fix(&self, file: &File, advice: &Advice) -> Option<Fix> {
         let to = self.root.join(advice.name.as_ref()?);
-        Some(Fix::Rename { from: file.path.to_path_buf(), to, root: self.root.to_owned() })
+        Some(Fix::Rename { from: file.path().to_path_buf(), to, root: self.root.to_owned() })
     }
 
     /// Whether one of the names that every launch of the reference finds leads to this file.

@@ -1,32 +1,41 @@
-//! Compares the records in `.sifcache/metadata` with the files.
+//! Reads the records in `.sifcache/metadata` of the files.
 
-use super::file::File;
-use super::finding::{DIGEST_MISMATCH, Finding, RECORD_WITHOUT_IMAGE};
-use super::fix::Fix;
-use super::tree::compare;
+use super::file::{File, Identity, Known};
+use super::finding::{DIGEST_MISMATCH, Finding};
 use crate::cache::image_name;
 use crate::cache::store::STATE;
+use crate::cache::store::file::Directory;
 use crate::cache::store::metadata::Record;
 use crate::system::timeout::Watchdog;
 use rayon::prelude::*;
 use sifcache_core::reference::Reference;
-use std::path::Path;
-use walkdir::{DirEntry, WalkDir};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
-/// Finds the record of each file, which may be stored under any of its names.
-pub(crate) fn load_all(files: &mut [File], watchdog: &Watchdog) {
-    let identity = |index: &u32| file(files, *index).and_then(File::identity);
-    // With more names than this, the memory would long be exhausted.
-    let mut indices: Vec<u32> = (0..u32::try_from(files.len()).unwrap_or(u32::MAX)).collect();
-    indices.par_sort_unstable_by_key(|index| (identity(index), *index));
-    let is_same =
-        |one: &u32, other: &u32| identity(one).is_some() && identity(one) == identity(other);
-    let groups = indices.par_chunk_by(is_same);
-    let found: Vec<Found<'_>> = groups.filter_map(|group| found(files, group, watchdog)).collect();
-    for Found { names, recorded, mismatches } in found {
+/// The number of files whose records a thread reads in a row.
+const PART: usize = 64;
+
+/// Finds the record of each file, which may be stored under any of its names. `root` is the image
+/// root of all files.
+pub(crate) fn load_all(root: &Path, files: &mut [File], watchdog: &Watchdog) {
+    let directory = directory(root);
+    if !watchdog.at(&directory, || directory.is_dir()) {
+        return;
+    }
+    let indices = by_identity(files);
+    let is_same = |one: &u32, other: &u32| identity(files, *one) == identity(files, *other);
+    let mut groups: Vec<&[u32]> = indices.chunk_by(is_same).collect();
+    // The records of one directory are next to each other.
+    groups.sort_unstable();
+    let parts = groups.par_chunks(PART).flat_map_iter(|groups| {
+        let mut reader = Reader { files, watchdog, records: Directory::below(directory.clone()) };
+        groups.iter().filter_map(|group| reader.found(group)).collect::<Vec<_>>()
+    });
+    let found: Vec<Found<'_>> = parts.collect();
+    for Found { names, recorded, known, mismatches } in found {
         for index in names {
             if let Some(file) = file_mut(files, *index) {
-                file.recorded = Some(recorded);
+                (file.recorded, file.known) = (Some(recorded), Some(known));
             }
         }
         for (index, what) in mismatches {
@@ -35,6 +44,29 @@ pub(crate) fn load_all(files: &mut [File], watchdog: &Watchdog) {
             }
         }
     }
+}
+
+/// The directory of the records.
+pub(super) fn directory(root: &Path) -> PathBuf {
+    root.join(STATE).join("metadata")
+}
+
+/// The indices of all files with metadata. Those of the names of one file follow each other, in the
+/// order of the names as bytes.
+fn by_identity(files: &[File]) -> Vec<u32> {
+    // With more names than this, the memory would long be exhausted.
+    let all = 0..u32::try_from(files.len()).unwrap_or(u32::MAX);
+    let mut indices: Vec<u32> = all.filter(|index| identity(files, *index).is_some()).collect();
+    let name = |index: u32| file(files, index).map(|file| file.name().as_os_str().as_bytes());
+    indices.par_sort_unstable_by(|one, other| {
+        let identities = identity(files, *one).cmp(&identity(files, *other));
+        identities.then_with(|| name(*one).cmp(&name(*other)))
+    });
+    indices
+}
+
+fn identity(files: &[File], index: u32) -> Option<Identity> {
+    file(files, index)?.identity()
 }
 
 fn file(files: &[File], index: u32) -> Option<&File> {
@@ -51,23 +83,54 @@ struct Found<'a> {
     names: &'a [u32],
     /// The index of the name under which the record is stored.
     recorded: u32,
+    known: Known,
     /// The names with a digest that the record does not have, and what it has.
     mismatches: Vec<(u32, String)>,
 }
 
-fn found<'a>(files: &[File], names: &'a [u32], watchdog: &Watchdog) -> Option<Found<'a>> {
-    let load = |index: &u32| {
-        let file = file(files, *index)?;
-        Some((*index, watchdog.at(&file.path, || file.own_record())?))
-    };
-    // If the records differ, the last name counts.
-    let (recorded, record) = names.iter().rev().find_map(load)?;
-    let mismatch = |index: &u32| {
-        let name = file(files, *index)?.name().to_str().filter(|name| name.contains('@'))?;
-        mismatch(&image_name::reference(name)?, &record).map(|what| (*index, what))
-    };
-    let mismatches = names.iter().filter_map(mismatch).collect();
-    Some(Found { names, recorded, mismatches })
+/// Reads records, usually several of one directory in a row.
+struct Reader<'a> {
+    files: &'a [File],
+    watchdog: &'a Watchdog,
+    records: Directory,
+}
+
+impl<'a> Reader<'a> {
+    /// The record of the file that has these names: the first one, as for `list`.
+    fn found<'n>(&mut self, names: &'n [u32]) -> Option<Found<'n>> {
+        let (recorded, record) = names.iter().find_map(|index| self.load(*index))?;
+        let mut mismatches = self.mismatches(names, &record);
+        // Several references can share a file, and the record of each has its own digests. A name
+        // is wrong if neither the first nor the last record has its digest.
+        if !mismatches.is_empty() {
+            let of_last = self.last(names).map(|last| self.mismatches(names, &last));
+            let is_wrong = |index| mismatches.iter().any(|(other, _)| *other == index);
+            let of_both = of_last.into_iter().flatten().filter(|(index, _)| is_wrong(*index));
+            mismatches = of_both.collect();
+        }
+        Some(Found { names, recorded, known: Known::of(&record), mismatches })
+    }
+
+    /// The record under the last name that has one, in the order of the paths.
+    fn last(&mut self, names: &[u32]) -> Option<Record> {
+        let mut names = names.to_vec();
+        names.sort_unstable();
+        names.iter().rev().find_map(|index| Some(self.load(*index)?.1))
+    }
+
+    fn load(&mut self, index: u32) -> Option<(u32, Record)> {
+        let file = file(self.files, index)?;
+        let record = self.watchdog.at(file.path(), || file.own_record(&mut self.records));
+        Some((index, record?))
+    }
+
+    fn mismatches(&self, names: &[u32], record: &Record) -> Vec<(u32, String)> {
+        let mismatch = |index: &u32| {
+            let name = file(self.files, *index)?.name().to_str().filter(|name| name.contains('@'));
+            mismatch(&image_name::reference(name?)?, record).map(|what| (*index, what))
+        };
+        names.iter().filter_map(mismatch).collect()
+    }
 }
 
 /// Describes the digests of a record that lacks the digest of the name.
@@ -82,28 +145,5 @@ fn mismatch(reference: &Reference, record: &Record) -> Option<String> {
 /// Reports a name with a digest that differs from the recorded digests of its file.
 pub(crate) fn report_mismatch(file: &File) -> Option<Finding> {
     let what = file.rare.as_ref()?.mismatch.as_ref()?;
-    Some(Finding::problem(DIGEST_MISMATCH, &file.path, what, "remove this name"))
-}
-
-/// Reports records without a file. `files` are the files under the root, sorted by path.
-pub(crate) fn orphans(root: &Path, files: &[File], watchdog: &Watchdog) -> Vec<Finding> {
-    let directory = root.join(STATE).join("metadata");
-    let entries = WalkDir::new(&directory).into_iter().flatten();
-    let records = entries.filter(|entry| entry.file_type().is_file());
-    let orphan = |entry: DirEntry| {
-        let record = entry.path();
-        let name = record.strip_prefix(&directory).ok()?.to_str()?.strip_suffix(".json")?;
-        let path = root.join(name);
-        let exists = files.binary_search_by(|file| compare(&file.path, &path)).is_ok()
-            || watchdog.at(record, || path.symlink_metadata().is_ok());
-        (!exists).then(|| without_file(&directory, record, name))
-    };
-    records.filter_map(orphan).collect()
-}
-
-fn without_file(directory: &Path, record: &Path, name: &str) -> Finding {
-    let what = format!("a record of {name}, which does not exist");
-    let fix = Fix::Forget(record.to_owned(), directory.to_owned());
-    let finding = Finding::problem(RECORD_WITHOUT_IMAGE, record, what, "remove it");
-    finding.with_fix(Some(fix))
+    Some(Finding::problem(DIGEST_MISMATCH, file.path(), what, "remove this name"))
 }

@@ -6,8 +6,8 @@ use super::finding::{
 };
 use super::fix::Fix;
 use super::names::Names;
-use super::tree::Name;
-use super::{duplicates, hidden, misnamed, records, tree, views};
+use super::paths::Paths;
+use super::{duplicates, hidden, misnamed, orphans, records, tree, views};
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::store::architecture::{self, Architecture};
 use crate::error::Failure;
@@ -19,14 +19,17 @@ use sifcache_core::sif::host_architecture;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The files under the roots, and the findings about them.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
+    /// Those of each root are sorted by path.
     pub(crate) files: Vec<File>,
     pub(crate) findings: Vec<Finding>,
+    /// The indices of the roots whose files are all in `files`.
+    pub(crate) whole: Vec<u32>,
 }
 
 /// Surveys all roots. A root that does not respond in time is reported as a finding.
@@ -41,6 +44,7 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
             Outcome::Done(survey) => {
                 all.add_files(survey.files);
                 all.findings.extend(survey.findings);
+                all.whole.extend(survey.whole);
             }
             // If no thread is busy with a path, the root itself is reported.
             Outcome::Stuck(paths) if paths.is_empty() => all.findings.push(stuck(root, timeout)),
@@ -71,6 +75,13 @@ pub(crate) fn stuck(path: &Path, timeout: Duration) -> Finding {
 }
 
 impl Survey {
+    /// The files of the root with this index, sorted by path.
+    pub(crate) fn of_root(&self, index: u32) -> &[File] {
+        let start = self.files.partition_point(|file| file.root < index);
+        let end = self.files.partition_point(|file| file.root <= index);
+        self.files.get(start..end).unwrap_or_default()
+    }
+
     /// Adds the files of another root.
     fn add_files(&mut self, mut files: Vec<File>) {
         let offset = u32::try_from(self.files.len()).unwrap_or_default();
@@ -107,20 +118,20 @@ fn one_root(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog
 fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) -> Survey {
     let root = watchdog.at(path, || Root::enter(path, untrusted));
     let tree = tree::walk(path, watchdog);
-    let findings = tree.findings;
-    let mut directory_access = access(path, &tree.names, watchdog);
+    let (findings, is_partial) = (tree.findings, tree.is_partial);
+    let mut directory_access = access(path, &tree.paths, watchdog);
     let declared = watchdog.at(path, || architecture::declared(path));
     let architecture = declared.clone().ok().flatten().unwrap_or(host_architecture());
+    let index = u32::try_from(index).unwrap_or_default();
     let place = Place {
-        index: u32::try_from(index).unwrap_or_default(),
-        path,
+        index,
         root: &root,
         access: &directory_access,
         architecture,
         valid: Mutex::default(),
     };
-    let mut files = files(place, tree.names, watchdog);
-    records::load_all(&mut files, watchdog);
+    let mut files = files(place, tree.paths, watchdog);
+    records::load_all(path, &mut files, watchdog);
     let names = Names::new(path, &files);
     let mut judge = Judge::new(path, &names, architecture);
     judge.found.extend(declared.err().map(|error| {
@@ -134,33 +145,35 @@ fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) ->
     files.iter().for_each(|file| judge.file(file));
     judge.found.extend(hidden::scratches(path, watchdog));
     judge.found.extend(hidden::kept_files(path, watchdog));
-    judge.found.extend(records::orphans(path, &files, watchdog));
+    judge.found.extend(orphans::judge(path, &files, watchdog));
     let findings = judge.all();
-    Survey { files, findings }
+    let whole = if is_partial { Vec::new() } else { vec![index] };
+    Survey { files, findings, whole }
 }
 
-/// Inspects the files with these names.
-fn files(place: Place<'_>, names: Vec<Name>, watchdog: &Watchdog) -> Vec<File> {
-    let look = |directory: &mut Directory, name: Name| {
-        let at = name.path.clone();
-        watchdog.at(&at, || File::look(&place, directory, name))
+/// Inspects the files with these paths.
+fn files(place: Place<'_>, paths: Paths, watchdog: &Watchdog) -> Vec<File> {
+    let paths = Arc::new(paths);
+    let look = |directory: &mut Directory, number: u32| {
+        watchdog.at(paths.get(number), || File::look(&place, directory, &paths, number))
     };
-    let mut files: Vec<File> = names.into_par_iter().map_init(Directory::default, look).collect();
+    let numbers = (0..paths.len()).into_par_iter();
+    let mut files: Vec<File> = numbers.map_init(Directory::default, look).collect();
     // These files were deleted during the survey.
     files.retain(|file| *file.state() != State::Absent);
     files
 }
 
-/// Examines the directory of each name.
-fn access(path: &Path, names: &[Name], watchdog: &Watchdog) -> DirectoryAccess {
+/// Examines the directory of each path.
+fn access(root: &Path, paths: &Paths, watchdog: &Watchdog) -> DirectoryAccess {
     let mut access = DirectoryAccess::default();
-    // `Path` would compare all components.
-    let directories = names.chunk_by(|one, other| {
-        one.path.parent().map(Path::as_os_str) == other.path.parent().map(Path::as_os_str)
-    });
-    for name in directories.filter_map(<[Name]>::first) {
-        let directory = name.path.parent().unwrap_or(path);
-        watchdog.at(directory, || access.directory(directory));
+    let mut last = None;
+    for number in 0..paths.len() {
+        let directory = paths.get(number).parent().unwrap_or(root);
+        // `Path` would compare all components.
+        if last.replace(directory.as_os_str()) != Some(directory.as_os_str()) {
+            watchdog.at(directory, || access.directory(directory));
+        }
     }
     access
 }
@@ -222,18 +235,18 @@ impl<'a> Judge<'a> {
             state @ State::DanglingLink
                 if file.reference().is_some_and(|one| one.digest().is_some()) =>
             {
-                let fix = file.path.is_symlink().then(|| Fix::Unlink(file.path.to_path_buf()));
-                self.found.push(Finding::refused(&file.path, state).with_fix(fix));
+                let fix = file.path().is_symlink().then(|| Fix::Unlink(file.path().to_path_buf()));
+                self.found.push(Finding::refused(file.path(), state).with_fix(fix));
             }
             State::Image => {
-                self.found.extend(file.damage().map(|damage| Finding::damaged(&file.path, damage)))
+                self.found.extend(file.damage().map(|damage| Finding::damaged(file.path(), damage)))
             }
             State::WrongArchitecture(actual) => {
                 let finding =
-                    Finding::wrong_architecture(&file.path, actual, self.architecture, self.root);
+                    Finding::wrong_architecture(file.path(), actual, self.architecture, self.root);
                 self.found.push(finding);
             }
-            state if state.is_refusal() => self.found.push(Finding::refused(&file.path, state)),
+            state if state.is_refusal() => self.found.push(Finding::refused(file.path(), state)),
             _ => {}
         }
     }
@@ -272,6 +285,6 @@ impl<'a> Judge<'a> {
         // A finding about the file itself does not list it as affected.
         entry
             .affected
-            .extend(file.map(|file| file.path.to_path_buf()).filter(|path| *path != entry.path));
+            .extend(file.map(|file| file.path().to_path_buf()).filter(|path| *path != entry.path));
     }
 }

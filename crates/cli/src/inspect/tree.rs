@@ -1,15 +1,16 @@
-//! Lists the files under an image root, even if parts of it cannot be read.
+//! Lists the files under an image root, even if parts of it cannot be read. Several threads list
+//! directories at the same time.
 
 use super::finding::{Finding, LINK_LOOP};
+use super::paths::Paths;
 use crate::cache::store::STATE;
 use crate::system::timeout::Watchdog;
-use rayon::prelude::*;
+use rayon::Scope;
 use sifcache_core::image::State;
-use std::cmp::Ordering;
-use std::fs;
-use std::os::unix::ffi::OsStrExt as _;
+use std::fs::{self, DirEntry};
+use std::io;
 use std::path::{Path, PathBuf};
-use walkdir::{DirEntry, WalkDir};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The runtimes create this directory inside an image that is unpacked into a directory.
 const UNPACKED: &str = ".singularity.d";
@@ -17,116 +18,145 @@ const UNPACKED: &str = ".singularity.d";
 /// The files under a root.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    /// Everything except directories, sorted by path.
-    pub(crate) names: Vec<Name>,
-    /// Findings such as unreadable directories.
+    /// Everything except directories, sorted.
+    pub(crate) paths: Paths,
+    /// Findings such as unreadable directories, sorted by path.
     pub(crate) findings: Vec<Finding>,
+    /// Whether a part of the tree was not searched.
+    pub(crate) is_partial: bool,
 }
 
-/// A name in the tree.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Name {
-    /// Its full path.
-    pub(crate) path: Box<Path>,
-    /// Whether its last component is a symbolic link. Links in its parent directories are checked
-    /// together with these directories.
-    pub(crate) is_link: bool,
-}
-
-/// Walks through `root`. Symbolic links to directories are followed, as in a lookup. walkdir's own
-/// option for this is not used, so that a path that does not respond can be reported.
+/// Walks through `root`. Symbolic links to directories are followed, as in a lookup.
 pub(crate) fn walk(root: &Path, watchdog: &Watchdog) -> Tree {
-    let mut walk = Walk { root, watchdog, jumps: Vec::new(), tree: Tree::default() };
-    walk.descend(root);
-    walk.tree.names.par_sort_unstable_by(|one, other| compare(&one.path, &other.path));
-    walk.tree
+    let tree = Tree { paths: Paths::below(root), ..Tree::default() };
+    let walk = Walk { root, watchdog, tree: Mutex::new(tree) };
+    rayon::scope(|scope| walk.list(scope, root.to_owned(), Jumps::default()));
+    let mut tree = walk.tree.into_inner().unwrap_or_else(PoisonError::into_inner);
+    tree.paths.sort();
+    tree.findings.sort_by(|one, other| one.path.cmp(&other.path));
+    tree
 }
+
+/// The canonical parent directories of the links that were followed to get to a directory.
+type Jumps = Arc<Vec<PathBuf>>;
 
 struct Walk<'a> {
     root: &'a Path,
     watchdog: &'a Watchdog,
-    /// The canonical parent directories of the links that were followed to get here.
-    jumps: Vec<PathBuf>,
-    tree: Tree,
+    tree: Mutex<Tree>,
 }
 
-impl Walk<'_> {
-    fn descend(&mut self, top: &Path) {
-        let mut entries = WalkDir::new(top).min_depth(1).into_iter();
-        let mut at = top.to_owned();
-        while let Some(entry) = self.watchdog.at(&at, || entries.next()) {
-            match entry {
-                Ok(entry) if top == self.root && is_ours(&entry) => entries.skip_current_dir(),
-                Ok(entry) if entry.file_type().is_dir() => {
-                    at = entry.into_path();
-                    if self.is_unpacked(&at) {
-                        entries.skip_current_dir();
-                    }
-                }
-                Ok(entry) if entry.file_type().is_symlink() => self.link(entry.path()),
-                Ok(entry) => self.add(entry.into_path(), false),
-                Err(error) => self.fail(&at, error),
+/// The entries of a directory.
+#[derive(Default)]
+struct Listed {
+    others: Paths,
+    directories: Vec<PathBuf>,
+    links: Vec<PathBuf>,
+    errors: Vec<io::Error>,
+}
+
+impl<'a> Walk<'a> {
+    /// Lists a directory and, in other tasks, those below it.
+    fn list<'s>(&'s self, scope: &Scope<'s>, directory: PathBuf, jumps: Jumps)
+    where
+        'a: 's,
+    {
+        let listed = self.watchdog.at(&directory, || self.read(&directory));
+        let Some(mut listed) = listed else {
+            return self.skip(Finding::refused(&directory, &State::NotAFile("directory")));
+        };
+        for link in std::mem::take(&mut listed.links) {
+            if let Some(jumps) = self.link(&link, &jumps, &mut listed) {
+                scope.spawn(move |scope| self.list(scope, link, jumps));
             }
         }
+        for below in listed.directories {
+            let jumps = Arc::clone(&jumps);
+            scope.spawn(move |scope| self.list(scope, below, jumps));
+        }
+        let mut tree = self.tree();
+        tree.paths.append(&listed.others);
+        tree.is_partial |= !listed.errors.is_empty();
+        let errors = listed.errors.into_iter();
+        tree.findings.extend(errors.filter_map(|error| self.fail(&directory, error)));
     }
 
-    fn add(&mut self, path: PathBuf, is_link: bool) {
-        // The path of an entry has space for further components, which a box has not.
-        self.tree.names.push(Name { path: path.into(), is_link });
+    fn tree(&self) -> MutexGuard<'_, Tree> {
+        self.tree.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn link(&mut self, path: &Path) {
+    /// The entries of a directory; `None` if it is an unpacked image. Neither the directory nor its
+    /// files are candidates then.
+    fn read(&self, directory: &Path) -> Option<Listed> {
+        let is_root = directory == self.root;
+        let is_unpacked = || !is_root && directory.join(UNPACKED).is_dir();
+        let mut listed = Listed::default();
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            Err(_) if is_unpacked() => return None,
+            Err(error) => {
+                listed.errors.push(error);
+                return Some(listed);
+            }
+        };
+        for entry in entries {
+            self.watchdog.progress();
+            match entry {
+                Ok(entry) if is_root && entry.file_name() == STATE => {}
+                Ok(entry) if entry.file_name() == UNPACKED && is_unpacked() => return None,
+                Ok(entry) => listed.add(&entry),
+                Err(error) => listed.errors.push(error),
+            }
+        }
+        Some(listed)
+    }
+
+    /// Adds a link that does not lead to a directory to `listed`. For a link to a directory that is
+    /// to be listed, returns the links that lead there.
+    fn link(&self, path: &Path, jumps: &Jumps, listed: &mut Listed) -> Option<Jumps> {
         let target = self.watchdog.at(path, || path.is_dir().then(|| fs::canonicalize(path)));
         let parent = path.parent().unwrap_or(self.root);
         let parent = self.watchdog.at(parent, || fs::canonicalize(parent));
         // Not a link to a directory: a link to a file, or a dangling link.
         let (Some(Ok(target)), Ok(parent)) = (target, parent) else {
-            return self.add(path.to_owned(), true);
+            listed.others.add(path, true);
+            return None;
         };
-        self.jumps.push(parent);
-        if self.jumps.iter().any(|jump| jump.starts_with(&target)) {
+        let mut jumps = jumps.to_vec();
+        jumps.push(parent);
+        if jumps.iter().any(|jump| jump.starts_with(&target)) {
             let what = "a link to a directory above it, which is not searched";
-            self.tree.findings.push(Finding::note(LINK_LOOP, path, what, ""));
-        } else if !self.is_unpacked(path) {
-            self.descend(path);
+            self.skip(Finding::note(LINK_LOOP, path, what, ""));
+            return None;
         }
-        self.jumps.pop();
+        Some(Arc::new(jumps))
     }
 
-    /// Whether the path is an unpacked image directory. Neither the directory nor its files are
-    /// candidates.
-    fn is_unpacked(&mut self, path: &Path) -> bool {
-        let is_unpacked = self.watchdog.at(path, || path.join(UNPACKED).is_dir());
-        let finding = || Finding::refused(path, &State::NotAFile("directory"));
-        self.tree.findings.extend(is_unpacked.then(finding));
-        is_unpacked
+    /// Adds the finding about a directory that is not searched.
+    fn skip(&self, finding: Finding) {
+        let mut tree = self.tree();
+        tree.is_partial = true;
+        tree.findings.push(finding);
     }
 
-    fn fail(&mut self, at: &Path, error: walkdir::Error) {
-        let path = error.path().unwrap_or(at).to_owned();
-        let state = error.into_io_error().map_or(State::Absent, State::from);
+    fn fail(&self, directory: &Path, error: io::Error) -> Option<Finding> {
+        let state = State::from(error);
         // A path that was deleted in the meantime is not a problem. The root itself is reported
         // elsewhere.
-        if state.is_refusal() && path != self.root {
-            self.tree.findings.push(Finding::refused(&path, &state));
+        let is_wrong = state.is_refusal() && directory != self.root;
+        is_wrong.then(|| Finding::refused(directory, &state))
+    }
+}
+
+impl Listed {
+    fn add(&mut self, entry: &DirEntry) {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => self.directories.push(entry.path()),
+            Ok(kind) if kind.is_symlink() => self.links.push(entry.path()),
+            Ok(_) => self.others.add(&entry.path(), false),
+            Err(error) => self.errors.push(error),
         }
     }
-}
-
-/// Compares paths below one directory by their components. `Path` does the same, but takes longer than all
-/// system calls.
-pub(crate) fn compare(one: &Path, other: &Path) -> Ordering {
-    let (one, other) = (one.as_os_str().as_bytes(), other.as_os_str().as_bytes());
-    let differ = |(one, other): &(&u8, &u8)| one != other;
-    let rank = |byte: &u8| if *byte == b'/' { 0 } else { *byte };
-    match one.iter().zip(other).find(differ) {
-        Some((one, other)) => rank(one).cmp(&rank(other)),
-        None => one.len().cmp(&other.len()),
-    }
-}
-
-fn is_ours(entry: &DirEntry) -> bool {
-    entry.depth() == 1 && entry.file_name() == STATE
 }
 
 #[cfg(test)]
@@ -134,7 +164,6 @@ mod tests {
     use super::{Watchdog, walk};
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::path::Path;
 
     #[test]
     fn own_files_and_link_loops_are_skipped() {
@@ -156,8 +185,10 @@ mod tests {
         symlink("box", path("boxed")).unwrap();
         let tree = walk(root.path(), &Watchdog::default());
         let names = ["a/f", "c/to-a/f", "dangling", "o/.sifcache/y"];
-        assert!(tree.names.iter().map(|name| name.path.to_path_buf()).eq(names.map(path)));
-        let is_link: Vec<bool> = tree.names.iter().map(|name| name.is_link).collect();
+        let numbers = 0..tree.paths.len();
+        let paths = numbers.clone().map(|number| tree.paths.get(number).to_path_buf());
+        assert!(paths.eq(names.map(path)));
+        let is_link: Vec<bool> = numbers.map(|number| tree.paths.is_link(number)).collect();
         assert_eq!(is_link, [false, false, true, false]);
         let mut found: Vec<_> = tree.findings.iter().map(|f| (f.token, f.path.clone())).collect();
         found.sort();
@@ -165,14 +196,5 @@ mod tests {
         let mut expected: Vec<_> = link_loops.map(|name| ("link-loop", path(name))).into();
         expected.extend(["box", "boxed"].map(|name| ("not-a-file", path(name))));
         assert_eq!(found, expected);
-    }
-
-    #[test]
-    fn paths_are_compared_by_their_components() {
-        let paths = ["a", "a/b", "a/b/c", "a/b.c", "a/b0", "a.b", "a.b/c", "a0", "b"];
-        for (one, other) in paths.iter().flat_map(|one| paths.map(|other| (*one, other))) {
-            let [one, other] = [one, other].map(Path::new);
-            assert_eq!(super::compare(one, other), one.cmp(other), "{one:?} {other:?}");
-        }
     }
 }

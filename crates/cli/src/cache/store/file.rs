@@ -33,6 +33,17 @@ pub(super) struct File {
     pub(super) modified: Timestamp,
 }
 
+/// The metadata of a regular file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Regular {
+    /// Device and inode number.
+    pub(crate) place: (u64, u64),
+    /// Size in bytes.
+    pub(crate) size: u64,
+    /// The modification time.
+    pub(crate) modified: Timestamp,
+}
+
 /// The regular files under a root.
 #[derive(Debug, Default)]
 pub(crate) struct Files {
@@ -41,7 +52,6 @@ pub(crate) struct Files {
     files: Vec<File>,
     /// For each name, the number of the next name of the same file; 0 if there is none.
     next: Vec<u32>,
-    /// The number of names that are not those of a regular file.
     pub(super) others: usize,
 }
 
@@ -59,6 +69,11 @@ impl Files {
     /// The names of a file, sorted.
     pub(super) fn all_names(&self, file: &File) -> impl Iterator<Item = &str> {
         self.numbers(file).map(|number| self.names.get(number))
+    }
+
+    /// The numbers of the names of the file with this index, sorted.
+    pub(crate) fn numbers_of(&self, index: usize) -> impl Iterator<Item = usize> {
+        self.files.get(index).into_iter().flat_map(|file| self.numbers(file))
     }
 
     /// The numbers of the names of a file, sorted.
@@ -87,6 +102,11 @@ impl Files {
         usize::try_from(*index).ok()
     }
 
+    /// The number of names that are not those of a regular file.
+    pub(crate) fn others(&self) -> usize {
+        self.others
+    }
+
     /// The number of files.
     pub(crate) fn len(&self) -> usize {
         self.files.len()
@@ -100,6 +120,30 @@ impl Files {
     /// The names of the file with this index, sorted.
     pub(crate) fn names_of(&self, index: usize) -> impl Iterator<Item = &str> {
         self.files.get(index).into_iter().flat_map(|file| self.all_names(file))
+    }
+
+    /// Merges the names of the same file, if their metadata is known. `all` are all names in the
+    /// order of their bytes; the metadata is `None` for a name that is not one of a regular file.
+    /// `not_utf8` is the number of names that are not UTF-8.
+    pub(crate) fn known<'a>(
+        all: impl Iterator<Item = (&'a str, Option<Regular>)>,
+        not_utf8: usize,
+    ) -> Self {
+        let (mut files, mut places) =
+            (Self { others: not_utf8, ..Self::default() }, HashMap::new());
+        for (number, (name, regular)) in all.enumerate() {
+            files.names.push(name);
+            files.next.push(0);
+            match regular {
+                Some(Regular { place, size, modified }) => {
+                    let file = File { first: number, last: number, place, size, modified };
+                    files.merge(file, &mut places);
+                }
+                None => files.others += 1,
+            }
+        }
+        files.names.shrink();
+        files
     }
 
     /// Examines each of the names under `root`, and merges the names of the same file. Calls

@@ -51,7 +51,7 @@ impl Record {
     }
 
     /// Like [`Self::load`], for many files: `records` is below the directory of the records.
-    pub(super) fn load_below(
+    pub(crate) fn load_below(
         records: &mut Directory,
         name: &str,
         size: u64,

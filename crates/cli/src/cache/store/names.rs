@@ -50,12 +50,21 @@ impl Names {
 
     fn add(&mut self, name: &Path) {
         match name.to_str() {
-            Some(name) => {
-                self.places.push((self.text.len(), name.len()));
-                self.text.push_str(name);
-            }
+            Some(name) => self.push(name),
             None => self.not_utf8 += 1,
         }
+    }
+
+    /// Adds a name after those that are there.
+    pub(super) fn push(&mut self, name: &str) {
+        self.places.push((self.text.len(), name.len()));
+        self.text.push_str(name);
+    }
+
+    /// Frees memory that was reserved for further names.
+    pub(super) fn shrink(&mut self) {
+        self.text.shrink_to_fit();
+        self.places.shrink_to_fit();
     }
 }
 

@@ -46,7 +46,7 @@ impl Chosen {
 
     fn is_meant(&self, file: &File) -> bool {
         let named = |one: &Reference| file.reference().is_some_and(|other| is_same(one, &other));
-        self.is_all() || self.has_path(&file.path) || self.references.iter().any(named)
+        self.is_all() || self.has_path(file.path()) || self.references.iter().any(named)
     }
 
     fn has_path(&self, path: &Path) -> bool {
@@ -62,7 +62,7 @@ impl Chosen {
         }
         let files = self.files(&survey.files);
         let is_meant =
-            |path: &Path| self.has_path(path) || files.iter().any(|file| *file.path == *path);
+            |path: &Path| self.has_path(path) || files.iter().any(|file| file.path() == path);
         findings.retain(|finding| {
             is_meant(&finding.path) || finding.affected.iter().any(|path| is_meant(path))
         });

@@ -101,7 +101,7 @@ fn jobs(files: &[&File], all: &[File]) -> Vec<Job> {
             && file.target.is_some_and(|target| target.is_file)
     };
     let job = |file: &&File| Job {
-        path: file.path.to_path_buf(),
+        path: file.path().to_path_buf(),
         size: file.size(),
         expected: file.record(all).map(|record| record.sha256),
         damaged: file.damage().is_some(),

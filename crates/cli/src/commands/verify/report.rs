@@ -42,7 +42,7 @@ impl Report<'_> {
             text.push_str(&fixed.line());
         }
         for file in self.files.iter().filter(|_| all) {
-            text.push_str(&format!("{}: {}\n", escape_for_terminal(&file.path), what(file)));
+            text.push_str(&format!("{}: {}\n", escape_for_terminal(file.path()), what(file)));
         }
         for finding in self.findings {
             text.push_str(&line(finding));

@@ -45,6 +45,25 @@ fn a_name_whose_digest_differs_from_its_record() {
     tree.is_fine();
 }
 
+/// The manifest of one platform was added by its digest, and then the tag of the index. They share
+/// the file, but each name has the record of its own request.
+#[test]
+fn records_of_one_file_can_differ() {
+    let Some(tree) = Tree::new() else { return };
+    let (index, manifest) = (DIGEST, DIGEST.replace("0f", "f0"));
+    for digest in [index, &manifest] {
+        let pinned = tree.path(format!("root/o/good@{digest}"));
+        fs::hard_link(tree.path("root/o/good:1"), pinned).unwrap();
+    }
+    record(&tree, "o/good:1", &[index, &manifest], &sum());
+    record(&tree, &format!("o/good@{manifest}"), &[&manifest], &sum());
+    tree.is_fine();
+    // Neither the first nor the last record has this digest.
+    let wrong = format!("root/o/good@{}", DIGEST.replace("0f", "77"));
+    fs::hard_link(tree.path("root/o/good:1"), tree.path(&wrong)).unwrap();
+    tree.problem("digest-mismatch", &wrong);
+}
+
 /// Pulled twice, into two roots: the runtime gave each file its own identifier.
 #[test]
 fn two_files_of_one_digest_are_one_image() {

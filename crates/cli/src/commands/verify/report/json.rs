@@ -94,7 +94,7 @@ impl FixedObject {
 impl FileObject {
     fn new(file: &File) -> Self {
         Self {
-            path: lossy(&file.path),
+            path: lossy(file.path()),
             state: file.state().token(),
             reference: file.reference().as_ref().map(image_name::short),
             found_as: file.found_as(),
