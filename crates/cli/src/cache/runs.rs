@@ -64,20 +64,41 @@ pub(crate) struct Run {
 pub(crate) struct Tags {
     /// The start of the last `refresh --all`.
     all: Option<Timestamp>,
-    /// The names of the images that it could not compare or replace, each with the time of the run
-    /// before that did; `None` if there was no such run.
+    /// The names of the images that it could not compare or replace, each with the time of another
+    /// run that did; `None` if there was no such run.
     without: BTreeMap<String, Option<Timestamp>>,
 }
 
 impl Tags {
-    /// When `refresh --all` last compared the image of these names, if it did.
-    pub(crate) fn checked(&self, names: &[String]) -> Option<Timestamp> {
-        names.iter().find_map(|name| self.without.get(name)).copied().unwrap_or(self.all)
+    /// The start of the last `refresh --all`, if there was one.
+    pub(crate) fn last(&self) -> Option<Timestamp> {
+        self.all
+    }
+
+    /// When `refresh` last compared the image of these names, if it did.
+    pub(crate) fn checked<'a>(
+        &self,
+        mut names: impl Iterator<Item = &'a str>,
+    ) -> Option<Timestamp> {
+        names.find_map(|name| self.without.get(name)).copied().unwrap_or(self.all)
+    }
+
+    /// After a `refresh` of the images of these names that began at `begun` and succeeded.
+    pub(crate) fn after_some(
+        mut self,
+        begun: Timestamp,
+        names: impl Iterator<Item = String>,
+    ) -> Self {
+        self.without.extend(names.map(|name| (name, Some(begun))));
+        self
     }
 
     /// After a `refresh --all` that began at `begun` and failed for the images of these names.
     pub(crate) fn after(&self, begun: Timestamp, failed: impl Iterator<Item = String>) -> Self {
-        let known = |name: String| (name.clone(), self.checked(std::slice::from_ref(&name)));
+        let known = |name: String| {
+            let checked = self.checked(std::iter::once(name.as_str()));
+            (name, checked)
+        };
         Self { all: Some(begun), without: failed.map(known).collect() }
     }
 }
@@ -214,16 +235,32 @@ mod tests {
     #[test]
     fn a_tag_that_fails_keeps_its_time() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let names = |text: &str| vec![text.to_owned()];
-        let tags = Tags::default().after(at(10), names("new").into_iter());
-        assert_eq!(tags.checked(&names("new")), None);
-        assert_eq!(tags.checked(&names("o/i:1")), Some(at(10)));
-        let tags = tags.after(at(20), names("o/i:1").into_iter());
-        assert_eq!(tags.checked(&names("o/i:1")), Some(at(10)));
-        assert_eq!(tags.checked(&names("new")), Some(at(20)));
-        let tags = tags.after(at(30), names("o/i:1").into_iter());
-        assert_eq!(tags.checked(&names("o/i:1")), Some(at(10)));
+        let one = |text: &str| std::iter::once(text.to_owned());
+        let checked = |tags: &Tags, name| tags.checked(std::iter::once(name));
+        let tags = Tags::default().after(at(10), one("new"));
+        assert_eq!(checked(&tags, "new"), None);
+        assert_eq!(checked(&tags, "o/i:1"), Some(at(10)));
+        let tags = tags.after(at(20), one("o/i:1"));
+        assert_eq!(checked(&tags, "o/i:1"), Some(at(10)));
+        assert_eq!(checked(&tags, "new"), Some(at(20)));
+        let tags = tags.after(at(30), one("o/i:1"));
+        assert_eq!(checked(&tags, "o/i:1"), Some(at(10)));
         let tags = tags.after(at(40), std::iter::empty());
-        assert_eq!(tags.checked(&names("o/i:1")), Some(at(40)));
+        assert_eq!(checked(&tags, "o/i:1"), Some(at(40)));
+        assert_eq!(tags.last(), Some(at(40)));
+    }
+
+    #[test]
+    fn a_tag_that_was_refreshed_alone_has_its_own_time() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let one = |text: &str| std::iter::once(text.to_owned());
+        let checked = |tags: &Tags, name| tags.checked(std::iter::once(name));
+        let tags = Tags::default().after(at(10), one("new")).after_some(at(15), one("new"));
+        assert_eq!((checked(&tags, "new"), checked(&tags, "o/i:1")), (Some(at(15)), Some(at(10))));
+        assert_eq!(tags.last(), Some(at(10)));
+        let tags = tags.after(at(20), one("new"));
+        assert_eq!(checked(&tags, "new"), Some(at(15)));
+        let tags = tags.after(at(30), std::iter::empty());
+        assert_eq!(checked(&tags, "new"), Some(at(30)));
     }
 }

@@ -93,29 +93,52 @@ pub(crate) fn run(args: &Refresh) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
     let begun = Begun::now(&root, Command::Refresh);
-    let mut failed = None;
-    let result = refresh(args, &settings, &root, &mut failed);
+    let mut names = None;
+    let result = refresh(args, &settings, &root, &mut names);
     if args.check {
         return result;
     }
-    begun.end_with(result, &|tags| match &failed {
-        Some(failed) if args.all => tags.after(begun.at(), failed.iter().cloned()),
-        _ => tags,
+    begun.end_with(result, &|tags| match &names {
+        Some(names) if args.all => tags.after(begun.at(), names.failed.iter().cloned()),
+        Some(names) => tags.after_some(begun.at(), names.refreshed.iter().cloned()),
+        None => tags,
     })
 }
 
-/// Sets `failed` to the names of the images that could not be refreshed, once it is known which
-/// images there are.
+/// The names of the images that were to be refreshed.
+#[derive(Default)]
+struct Names {
+    refreshed: Vec<String>,
+    failed: Vec<String>,
+}
+
+impl Names {
+    /// The names of these items, by their results. A digest cannot move, so it is not compared.
+    fn new(items: &[Item], done: &[Result<bool, Failure>]) -> Self {
+        let mut names = Self::default();
+        for (item, done) in items.iter().zip(done) {
+            match done {
+                Err(_) => names.failed.push(item.name.clone()),
+                Ok(_) if item.reference.digest().is_some() => {}
+                Ok(_) => names.refreshed.push(item.name.clone()),
+            }
+        }
+        names
+    }
+}
+
+/// Sets `names` once it is known which images there are.
 fn refresh(
     args: &Refresh,
     settings: &Settings,
     root: &Path,
-    failed: &mut Option<Vec<String>>,
+    names: &mut Option<Names>,
 ) -> Result<Exit, Failure> {
     let inventory = select::inventory(root)?;
     let architecture = architecture::wanted(root, args.pull.arch)?;
     let items = items(args, settings, &inventory, architecture)?;
-    *failed = Some(items.iter().map(|item| item.name.clone()).collect());
+    let all = items.iter().map(|item| item.name.clone());
+    *names = Some(Names { failed: all.collect(), ..Names::default() });
     let progress = Progress::new(args.json);
     let report = Report::new(&progress, args.json);
     let credentials = Credentials::find(args.pull.docker_login, args.pull.authfile.as_deref())?;
@@ -141,8 +164,7 @@ fn refresh(
         };
         outcome.map(|outcome| !args.check || current(&outcome))
     });
-    let names = items.iter().zip(&done).filter(|(_, done)| done.is_err());
-    *failed = Some(names.map(|(item, _)| item.name.clone()).collect());
+    *names = Some(Names::new(&items, &done));
     end(args, settings, root, done)
 }
 

@@ -13,7 +13,6 @@ use crate::demand::board;
 use crate::error::Failure;
 use crate::ui::escape::escape_for_terminal;
 use jiff::{SignedDuration, Timestamp};
-use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::collections::HashSet;
 use std::fs;
@@ -159,8 +158,10 @@ fn content(
         Some(Counted {
             size: image.size,
             is_unused: now.duration_since(last) > unused_for,
-            checked: has_tag(&image).then(|| {
-                let compared = tags.as_ref().and_then(|tags| tags.checked(&image.names));
+            checked: image.has_tag().then(|| {
+                let compared = tags
+                    .as_ref()
+                    .and_then(|tags| tags.checked(image.names.iter().map(String::as_str)));
                 compared.unwrap_or(Timestamp::MIN).max(image.added())
             }),
         })
@@ -189,13 +190,6 @@ fn sums(add: Add<'_>, images: &[Counted]) {
     if let Some(oldest) = images.iter().filter_map(|one| one.checked).min() {
         add(&catalog::OLDEST_TAG, seconds(oldest).into());
     }
-}
-
-/// Whether the image has a tag of a registry, which may have moved, and a digest to compare it with.
-fn has_tag(image: &Image) -> bool {
-    let references = image.references();
-    let is_tag = |one: &Reference| one.digest().is_none() && one.transport().is_registry();
-    references.iter().any(is_tag) && !image.digests(&references).is_empty()
 }
 
 fn show_run(page: &mut Page, root: &Path, command: Command, run: &Run) {

@@ -49,6 +49,13 @@ impl Image {
         digests(self.record.as_ref(), references)
     }
 
+    /// Whether it has a tag of a registry, which may move, and a digest to compare the tag with.
+    pub(crate) fn has_tag(&self) -> bool {
+        let references = self.references();
+        let is_tag = |one: &Reference| one.digest().is_none() && one.transport().is_registry();
+        references.iter().any(is_tag) && !self.digests(&references).is_empty()
+    }
+
     /// When the image was added to the cache: from its record, else the modification time.
     pub(crate) fn added(&self) -> Timestamp {
         self.record.as_ref().map_or(self.modified, |record| record.added)
