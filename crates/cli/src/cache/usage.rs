@@ -45,6 +45,11 @@ impl UsageIndex {
                 names.for_each(|(name, time)| record(times, name, time));
             }
         }
+        self.learn_periods(read);
+    }
+
+    /// Adds only the periods that logs cover.
+    pub(crate) fn learn_periods(&mut self, read: &Read) {
         self.nodes.learn(&read.evidence, &read.unread.times);
     }
 
@@ -134,7 +139,7 @@ fn record(times: &mut BTreeMap<String, Timestamp>, name: &str, time: Timestamp) 
 }
 
 /// The names of the paths below a root, with their times.
-fn names<'a>(root: &Path, paths: &'a Times) -> Vec<(&'a str, Timestamp)> {
+pub(crate) fn names<'a>(root: &Path, paths: &'a Times) -> Vec<(&'a str, Timestamp)> {
     let name = |index: usize| {
         let (path, time) = paths.get(index);
         Some((path.strip_prefix(root).ok().and_then(name)?, time))

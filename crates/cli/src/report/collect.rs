@@ -87,16 +87,11 @@ pub(crate) fn collect(wanted: &Wanted<'_>) -> Result<Collected, Failure> {
         other => other.map_err(|failure| failure.to_string()),
     };
     let progress = Progress::new(wanted.quiet);
-    let findings = settings.as_ref().map_or_else(
-        |_| Ok(Vec::new()),
-        |settings| {
-            let _task = progress.spinner("checking the image roots");
-            survey::survey(settings, TIMEOUT).map(|survey| survey.findings)
-        },
-    )?;
+    let (findings, holdings) = match &settings {
+        Ok(settings) => read_roots(settings, &progress)?,
+        Err(_) => (Vec::new(), Holdings::default()),
+    };
     let dead = |path: &Path| dead(&findings, path);
-    let holdings =
-        settings.as_ref().map_or_else(|_| Holdings::default(), |all| Holdings::read(all, &dead));
     let logs = match read(wanted, &holdings, &progress) {
         Err(Failure::NoLog) if settings.is_ok() => Err(Failure::NoLog.to_string()),
         other => Ok(other?),
@@ -115,6 +110,17 @@ pub(crate) fn collect(wanted: &Wanted<'_>) -> Result<Collected, Failure> {
     facts.learn();
     let exit = facts.logs.as_ref().map_or(Exit::OK, Aggregate::exit);
     Ok(Collected { report: facts.report(), exit })
+}
+
+/// Checks and reads the image roots in one walk.
+fn read_roots(
+    settings: &Settings,
+    progress: &Progress,
+) -> Result<(Vec<Finding>, Holdings), Failure> {
+    let _task = progress.spinner("checking the image roots");
+    let survey = survey::survey(settings, TIMEOUT)?;
+    let holdings = Holdings::new(settings, &survey, &|path| dead(&survey.findings, path));
+    Ok((survey.findings, holdings))
 }
 
 /// Reads the logs in one pass.
@@ -153,9 +159,11 @@ fn dead(findings: &[Finding], directory: &Path) -> Option<String> {
 impl Facts<'_> {
     /// Adds the last uses of images in the logs to those that `sifcache hits` has saved.
     fn learn(&mut self) {
-        let Ok(logs) = &self.logs else { return };
+        let Ok(logs) = &mut self.logs else { return };
+        // They are not needed after this.
+        let hits = std::mem::take(&mut logs.hits);
         for root in &mut self.holdings.roots {
-            root.usage.learn(&root.path, &logs.hits, &logs.read);
+            root.learn(&hits, &logs.read);
         }
     }
 

@@ -1,13 +1,22 @@
 //! The images of the image roots, in little memory, and found by their paths: a cache can contain
 //! hundreds of thousands of images.
 
+mod sorted;
+
+use crate::cache::runs::{self, Command, Tags};
 use crate::cache::select;
 use crate::cache::store::file::{ByName, Files};
 use crate::cache::store::retention;
 use crate::cache::store::scan;
-use crate::cache::usage::UsageIndex;
+use crate::cache::usage::{self, UsageIndex};
+use crate::events::logs::Hits;
+use crate::events::logs::read::Read;
+use crate::inspect::file::File;
+use crate::inspect::survey::Survey;
 use jiff::Timestamp;
+use rayon::prelude::*;
 use sifcache_core::settings::Settings;
+use sorted::Sorted;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -32,8 +41,12 @@ pub(crate) struct Held {
     images: Vec<Option<Facts>>,
     /// The number of names that do not lead to an image.
     pub(crate) invalid_files: usize,
-    /// When the images last served a job.
+    /// When the images last served a job, as commands have saved it.
     pub(crate) usage: UsageIndex,
+    /// When the image of each file last served a job according to the logs.
+    used: Vec<Option<Timestamp>>,
+    /// When `refresh` last compared the tags.
+    pub(crate) tags: Tags,
     /// The sizes of removed images that are still kept, by name.
     removed: HashMap<String, u64>,
     /// Why the root could not be read.
@@ -46,6 +59,14 @@ pub(crate) struct Facts {
     /// The size of the file in bytes.
     pub(crate) size: u64,
     pub(crate) added: Timestamp,
+    /// Whether it has a tag that `refresh` can compare.
+    pub(crate) has_tag: bool,
+}
+
+impl Facts {
+    fn of(image: &scan::Image) -> Self {
+        Self { size: image.size, added: image.added(), has_tag: image.has_tag() }
+    }
 }
 
 /// What is known about the file at a path in a log.
@@ -73,17 +94,27 @@ impl Found {
 }
 
 impl Holdings {
-    /// Reads all image roots, except those for which `dead` says why they cannot be read.
-    pub(crate) fn read(settings: &Settings, dead: &dyn Fn(&Path) -> Option<String>) -> Self {
-        let root = |path: &PathBuf| match dead(path) {
-            None => Held::read(path),
+    /// Takes the files of all image roots from a survey of them, except those for which `dead` says
+    /// why they cannot be read.
+    pub(crate) fn new(
+        settings: &Settings,
+        survey: &Survey,
+        dead: &dyn Fn(&Path) -> Option<String>,
+    ) -> Self {
+        let root = |(index, path): (u32, &PathBuf)| match dead(path) {
+            None => Held::new(path, survey, index),
             Some(why) => Held::unread(path, why),
         };
         let foreign = settings.foreign_roots.iter().map(|root| &root.path);
         Self {
-            roots: settings.image_roots.iter().map(root).collect(),
+            roots: (0..).zip(&settings.image_roots).map(root).collect(),
             foreign: foreign.filter(|path| dead(path).is_none()).cloned().collect(),
         }
+    }
+
+    /// The image roots that could not be read.
+    pub(crate) fn unread(&self) -> impl Iterator<Item = &Held> {
+        self.roots.iter().filter(|root| root.error.is_some())
     }
 
     /// What is known about the file at this path. A log can contain any path, so only paths in an
@@ -110,30 +141,69 @@ impl Holdings {
 }
 
 impl Held {
-    fn read(path: &Path) -> Self {
-        let mut held = Self::unread(path, String::new());
-        let files = match path.is_dir() {
-            true => select::accessible_files(path).map_err(|failure| failure.to_string()),
-            false => Err("it is not a directory, or does not exist".to_owned()),
+    /// The root with this index in the survey.
+    fn new(path: &Path, survey: &Survey, index: u32) -> Self {
+        let files = if survey.whole.contains(&index) { survey.of_root(index) } else { &[] };
+        let held = match files {
+            // It may not exist, or a part of it was not searched.
+            [] => Self::read(path),
+            files => Ok(Self::of(path, files)),
         };
-        match files {
-            Err(why) => return Self { error: Some(why), ..held },
-            Ok(files) => held.files = files,
+        match held {
+            Ok(held) => held.with_saved(),
+            Err(why) => Self::unread(path, why),
         }
-        held.error = None;
-        held.by_name = held.files.by_name();
-        held.images = vec![None; held.files.len()];
-        let facts = |index, image: scan::Image| {
-            Some((index, Facts { size: image.size, added: image.added() }))
-        };
-        let (images, others) = scan::each(path, &held.files, &facts);
+    }
+
+    /// Reads the root.
+    fn read(path: &Path) -> Result<Self, String> {
+        if !path.is_dir() {
+            return Err("it is not a directory, or does not exist".to_owned());
+        }
+        let files = select::accessible_files(path).map_err(|failure| failure.to_string())?;
+        Ok(Self::with_files(path, files).inspect(&|_| true))
+    }
+
+    /// Takes what a survey has found.
+    fn of(path: &Path, all: &[File]) -> Self {
+        let sorted = Sorted::new(all);
+        let held = Self::with_files(path, sorted.files());
+        let facts: Vec<_> = (0..held.files.len())
+            .map(|index| sorted.facts(&mut held.files.numbers_of(index)))
+            .collect();
+        let held = Self { images: facts, ..held };
+        let is_unclear = |index: usize| held.image(index).is_none();
+        // `inspect` needs them only before it has examined any file.
+        let unclear: Vec<bool> = (0..held.files.len()).map(is_unclear).collect();
+        held.inspect(&|index| unclear.get(index).copied().unwrap_or(false))
+    }
+
+    /// Examines those files for whose index `wanted` returns true.
+    fn inspect(mut self, wanted: &(impl Fn(usize) -> bool + Sync)) -> Self {
+        let facts = |index, image: scan::Image| Some((index, Facts::of(&image)));
+        let (images, others) = scan::each_of(&self.path, &self.files, wanted, &facts);
         for (index, facts) in images {
-            held.images.get_mut(index).into_iter().for_each(|image| *image = Some(facts));
+            self.images.get_mut(index).into_iter().for_each(|image| *image = Some(facts));
         }
-        held.invalid_files = others;
-        held.usage = UsageIndex::load(path);
-        held.removed = removed(path);
-        held
+        self.invalid_files = others + self.files.others();
+        self
+    }
+
+    /// Loads what commands have saved in the root.
+    fn with_saved(self) -> Self {
+        let refresh = runs::load(&self.path, Command::Refresh).ok().flatten();
+        Self {
+            usage: UsageIndex::load(&self.path),
+            tags: refresh.map(|run| run.tags).unwrap_or_default(),
+            removed: removed(&self.path),
+            ..self
+        }
+    }
+
+    fn with_files(path: &Path, files: Files) -> Self {
+        let (by_name, images, used) =
+            (files.by_name(), vec![None; files.len()], vec![None; files.len()]);
+        Self { files, by_name, images, used, error: None, ..Self::unread(path, String::new()) }
     }
 
     fn unread(path: &Path, why: String) -> Self {
@@ -144,6 +214,8 @@ impl Held {
             images: Vec::new(),
             invalid_files: 0,
             usage: UsageIndex::default(),
+            used: Vec::new(),
+            tags: Tags::default(),
             removed: HashMap::new(),
             error: Some(why),
         }
@@ -178,9 +250,34 @@ impl Held {
         self.files.names_of(index)
     }
 
+    /// The images with a tag that `refresh` can compare: when it was last pulled or compared, and the
+    /// index of its file.
+    pub(crate) fn images_with_tags(&self) -> impl Iterator<Item = (Timestamp, usize)> {
+        self.images().filter(|(_, image)| image.has_tag).map(|(index, image)| {
+            let compared = self.tags.checked(self.names(index));
+            (compared.map_or(image.added, |time| time.max(image.added)), index)
+        })
+    }
+
     /// When the image of this file last served a job, if that is known.
     pub(crate) fn last_used(&self, index: usize) -> Option<Timestamp> {
-        self.names(index).filter_map(|name| self.usage.last(name)).max()
+        let saved = self.names(index).filter_map(|name| self.usage.last(name)).max();
+        saved.max(self.used.get(index).copied().flatten())
+    }
+
+    /// Adds the last uses of images in logs.
+    pub(crate) fn learn(&mut self, hits: &Hits, read: &Read) {
+        for hits in [hits, &read.future.hits] {
+            let uses = usage::names(&self.path, &hits.used).into_par_iter();
+            let use_of = |(name, time)| Some((self.files.find(&self.by_name, name)?, time));
+            let uses: Vec<(usize, Timestamp)> = uses.filter_map(use_of).collect();
+            for (index, time) in uses {
+                if let Some(last) = self.used.get_mut(index) {
+                    *last = (*last).max(Some(time));
+                }
+            }
+        }
+        self.usage.learn_periods(read);
     }
 }
 
@@ -202,53 +299,4 @@ fn removed(root: &Path) -> HashMap<String, u64> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Found, Held, Holdings};
-    use crate::cache::store::retention::Retention;
-    use crate::cache::store::tests::{sif, store};
-    use jiff::SignedDuration;
-    use sif_fixture::SMALLEST;
-    use sifcache_core::settings::Settings;
-    use std::fs;
-    use std::path::Path;
-
-    #[test]
-    fn images_are_found_by_all_of_their_names() {
-        let (_directory, store) = store();
-        let elsewhere = tempfile::tempdir().unwrap();
-        sif(&store.path("o/i:1"), 1);
-        fs::hard_link(store.path("o/i:1"), store.path("o/i:2")).unwrap();
-        fs::write(store.path("o/README"), "text").unwrap();
-        sif(&store.path("o/gone:1"), 1);
-        let retention = Retention::new(SignedDuration::from_hours(48));
-        retention.take(&store, "o/gone:1").unwrap();
-        let foreign = elsewhere.path().join("foreign");
-        fs::create_dir(&foreign).unwrap();
-        fs::write(foreign.join("i.img"), "image").unwrap();
-        let line = format!("image_root={}:nextflow={}", store.root().display(), foreign.display());
-        let settings = Settings::parse(&[line.as_bytes()]).unwrap();
-        let holdings = Holdings::read(&settings, &|_| None);
-        let find = |name: &str| holdings.find(&store.root().join(name));
-        assert_eq!(find("o/i:1").size(), Some(SMALLEST));
-        assert_eq!(find("o/i:2"), find("o/i:1"));
-        assert_eq!(find("o/gone:1"), Found::Removed(SMALLEST));
-        for other in ["o/README", "o/none", "o/../o/i:1", "/etc/passwd", ".sifcache/last_used.json"]
-        {
-            assert_eq!(find(other), Found::Unknown, "{other}");
-        }
-        assert_eq!(holdings.find(&foreign.join("i.img")), Found::Foreign(5));
-        assert_eq!(holdings.find(&foreign.join("../foreign/i.img")), Found::Unknown);
-        let root: &Held = &holdings.roots[0];
-        assert_eq!((root.images().count(), root.invalid_files), (1, 1));
-        assert_eq!(root.names(0).collect::<Vec<_>>(), ["o/README"]);
-    }
-
-    #[test]
-    fn a_root_that_cannot_be_read_is_named() {
-        let settings = Settings::parse(&["image_root=/no/such/root:/dead"]).unwrap();
-        let dead = |path: &Path| path.ends_with("dead").then(|| "no answer".to_owned());
-        let roots = Holdings::read(&settings, &dead).roots;
-        let errors: Vec<&str> = roots.iter().filter_map(|root| root.error.as_deref()).collect();
-        assert_eq!(errors, ["it is not a directory, or does not exist", "no answer"]);
-    }
-}
+mod tests;
