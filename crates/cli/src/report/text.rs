@@ -44,7 +44,12 @@ pub(crate) fn summary(report: &Report) -> String {
         "unused:",
         said(&report.unused, &|unused| {
             let age = escape_for_terminal(unused.unused_for.as_ref());
-            format!("{} images, {}, for {age}", unused.images, format::size(unused.bytes))
+            let size = format::size(unused.bytes);
+            let which = match report.cache.data.is_partial() {
+                true => ", in the image roots that could be read",
+                false => "",
+            };
+            format!("{} images, {size}, for {age}{which}", unused.images)
         }),
     );
     text.push_str(&problems(report));
@@ -129,7 +134,7 @@ mod tests {
             "hits:     120345 launches, 321 pulls, 12 builds, 98.9 % of all",
             "misses:   1234 launches, 45 pulls, 0 builds; 9 references are missing, 5 were added",
             "the images of 17 hits have an unknown size",
-            "unused:   15 images, 180.00 GiB, for 60d",
+            "unused:   15 images, 180.00 GiB, for 60d, in the image roots that could be read",
             "problems: 3, and notes: 2",
             "  /shared/sif: is 95 % full: sifcache gc --fill-level 90%:80% --dry-run",
         ] {

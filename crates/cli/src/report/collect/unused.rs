@@ -14,6 +14,10 @@ use std::ffi::OsStr;
 /// The option of `gc` that the section is about.
 const OPTION: &str = "--unused-for";
 
+/// The note about image roots whose images are not part of the section.
+const NOT_READ: &str =
+    "nothing is known about the images in these image roots, which could not be read:";
+
 /// The section about unused images.
 pub(super) fn section(facts: &Facts<'_>) -> Section<Unused> {
     let sources = [SourceId::Roots, SourceId::Logs, SourceId::LastUsed];
@@ -21,7 +25,15 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Unused> {
         Ok(settings) => settings,
         Err(why) => return Section::without(&sources, why),
     };
-    let section = Section::new(&sources, unused(facts));
+    let unread: Vec<&Held> = facts.holdings.unread().collect();
+    if !unread.is_empty() && unread.len() == facts.holdings.roots.len() {
+        return Section::without(&sources, "no image root could be read");
+    }
+    let mut section = Section::new(&sources, unused(facts));
+    if !unread.is_empty() {
+        let paths: Vec<_> = unread.iter().map(|root| root.path.to_string_lossy()).collect();
+        section = section.note(format!("{NOT_READ} {}", paths.join(", ")));
+    }
     match settings.pull {
         sifcache_core::settings::Pull::Link => section.note(
             "gc does not remove images to which a pull of a user linked within the last 30 days",

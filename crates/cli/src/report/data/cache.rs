@@ -26,6 +26,11 @@ impl Cache {
         let first = own().next()?.error.as_deref();
         first.filter(|_| own().all(|root| root.error.is_some()))
     }
+
+    /// Whether an image root that sifcache fills could not be read.
+    pub(crate) fn is_partial(&self) -> bool {
+        self.roots.iter().any(|root| root.layout.is_none() && root.error.is_some())
+    }
 }
 
 /// An image root.

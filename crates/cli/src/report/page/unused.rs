@@ -10,9 +10,13 @@ use maud::{Markup, html};
 pub(super) fn render(page: &Page<'_>) -> Markup {
     section(page, ("unused", "Unused images"), &page.report.unused, |unused| {
         let age = text::age(&unused.unused_for);
+        let which = match page.report.cache.data.is_partial() {
+            true => "Every image in the image roots that were read",
+            false => "Every image",
+        };
         html! {
             @if unused.images == 0 {
-                p.empty { "Every image was used within the last " (age) "." }
+                p.empty { (which) " was used within the last " (age) "." }
             } @else {
                 p {
                     (count(unused.images, "image", "images")) " with "

@@ -1,6 +1,6 @@
 //! The outputs of `report`: the file of `--html`, standard output, and what is missing.
 
-use super::{ago, hit, line, report, run, text};
+use super::{ago, hit, line, report, rows, run, text};
 use crate::tree::{Tree, mode};
 use serde_json::Value;
 use std::fs;
@@ -135,6 +135,51 @@ fn what_is_missing_is_said() {
         let output = run(&tree, &format!("report {wrong} {LOG}"));
         assert_eq!(output.status.code(), Some(64), "{output:?}");
     }
+}
+
+/// Nothing is said about images in a root that cannot be read, and the root has one word in all
+/// outputs.
+#[test]
+fn a_root_that_was_not_read_has_no_unused_images() {
+    let Some(tree) = with_log() else { return };
+    let outputs = |words: &str| {
+        let outputs = ["--json ", "", "--html - "].map(|output| {
+            let output = run(&tree, &format!("report {output}{words} --log TOP/log"));
+            String::from_utf8(output.stdout).unwrap()
+        });
+        let [json, summary, page] = outputs;
+        (serde_json::from_str::<Value>(&json).unwrap(), summary, page)
+    };
+    let kinds = |report: &Value, path: &str| -> Vec<(String, String, String)> {
+        let all = rows(&report["problems"]["data"]).iter();
+        let of_root = all.filter(|one| one["subject"] == tree.text(path).as_str());
+        let shown = |one: &Value| ["severity", "kind", "command"].map(|key| text(&one[key]).into());
+        of_root.map(shown).map(<[String; 3]>::into).collect()
+    };
+    let row = |severity: &str| {
+        [(severity.to_owned(), "root-not-read".to_owned(), "sifcache doctor".to_owned())]
+    };
+    let (report, summary, page) = outputs("--root TOP/none");
+    assert_eq!(report["unused"]["missing"], "no image root could be read", "{report:#}");
+    assert!(summary.contains("unused:   unknown: no image root could be read\n"), "{summary}");
+    assert!(page.contains("There are no figures here. No image root could be read."), "{page}");
+    assert!(!page.contains("Every image was used"), "{page}");
+    assert_eq!(kinds(&report, "none"), row("problem"));
+    // One of two.
+    let (report, summary, page) = outputs("--root TOP/root:TOP/none");
+    assert!(report["unused"]["missing"].is_null());
+    let note = text(&report["unused"]["notes"][0]);
+    assert!(note.contains("could not be read") && note.ends_with(&tree.text("none")), "{note}");
+    assert!(summary.contains(", for 60d, in the image roots that could be read\n"), "{summary}");
+    assert!(page.contains("Every image in the image roots that were read was used"), "{page}");
+    assert_eq!(kinds(&report, "none"), row("note"));
+    let (_, summary, page) = outputs("--root TOP/root");
+    assert!(summary.contains(", for 60d\n"), "{summary}");
+    assert!(page.contains("Every image was used within the last"), "{page}");
+    // Another tool fills it, and a file takes the place of a directory.
+    mode(&tree.path("log"), 0o755);
+    let (report, ..) = outputs("--root TOP/log:nextflow=TOP/none");
+    assert_eq!([kinds(&report, "none"), kinds(&report, "log")], [row("problem"), row("problem")]);
 }
 
 /// `report` changes nothing, and any user may run it.

@@ -17,6 +17,10 @@ use std::path::Path;
 /// The findings that say that something works as it should.
 const NORMAL: [&str; 2] = [finding::KEPT, finding::IN_PROGRESS];
 
+/// The kind of an image root that does not exist or cannot be read. `verify` also uses its word for
+/// an absent root for files that it was told to check.
+const ROOT_NOT_READ: &str = "root-not-read";
+
 /// The findings about the content of an image, which a new copy replaces.
 fn needs_new_copy(token: &str) -> bool {
     let states = [
@@ -44,7 +48,7 @@ pub(super) fn problems(facts: &Facts<'_>, cache: &Cache) -> Vec<Problem> {
     let is_new = |path: &str| !facts.findings.iter().any(|one| one.path == Path::new(path));
     for root in cache.roots.iter().filter(|root| is_new(&root.path)) {
         if let Some(error) = &root.error {
-            let problem = problem("root-not-read", SourceId::Roots, &root.path, error.as_str());
+            let problem = problem(ROOT_NOT_READ, SourceId::Roots, &root.path, error.as_str());
             all.push(problem.command(facts.lines.of("doctor", &[])));
         }
     }
@@ -54,7 +58,8 @@ pub(super) fn problems(facts: &Facts<'_>, cache: &Cache) -> Vec<Problem> {
 fn row(facts: &Facts<'_>, finding: &Finding) -> Problem {
     let new = if finding.is_problem { problem } else { note };
     let subject = finding.path.to_string_lossy();
-    new(finding.token, SourceId::Verify, &subject, finding.message())
+    let kind = if finding.token == finding::ABSENT { ROOT_NOT_READ } else { finding.token };
+    new(kind, SourceId::Verify, &subject, finding.message())
         .advice(finding.advice.as_str())
         .command(command(facts, finding))
 }
@@ -64,6 +69,9 @@ fn command(facts: &Facts<'_>, finding: &Finding) -> String {
     // A report is text, which cannot name such a file.
     if finding.path.to_str().is_none() {
         return facts.lines.of("verify", &[]);
+    }
+    if finding.token == finding::ABSENT {
+        return facts.lines.of("doctor", &[]);
     }
     let path = finding.path.as_os_str();
     let verify = |options: &[&str]| {
