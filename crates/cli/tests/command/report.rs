@@ -4,6 +4,7 @@
 mod figures;
 mod fixes;
 mod outputs;
+mod tags;
 mod top;
 
 use crate::tree::{Tree, mode};

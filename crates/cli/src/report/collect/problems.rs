@@ -5,6 +5,7 @@ mod files;
 mod filler;
 mod logs;
 mod space;
+mod tags;
 
 use super::Facts;
 use crate::report::data::cache::{Cache, Unused};
@@ -18,6 +19,7 @@ pub(super) fn section(facts: &Facts<'_>, cache: &Cache, unused: &Unused) -> Sect
     problems.extend(space::problems(facts, cache));
     problems.extend(logs::problems(facts, unused));
     problems.extend(filler::problems(facts));
+    problems.extend(tags::problems(facts));
     // The sort is stable, so problems of one source stay together.
     problems.sort_by_key(|problem| problem.severity);
     let sources = [

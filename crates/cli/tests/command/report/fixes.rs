@@ -12,7 +12,7 @@ use std::process::{Command, Output};
 const LOG: &str = "--root TOP/root --log TOP/log";
 
 /// The problem of this kind about this subject.
-fn problem(report: &Value, kind: &str, subject: &str) -> Value {
+pub(super) fn problem(report: &Value, kind: &str, subject: &str) -> Value {
     let all = rows(&report["problems"]["data"]);
     let is_it = |one: &&Value| one["kind"] == kind && one["subject"] == subject;
     let found = all.iter().find(is_it);
