@@ -1,5 +1,6 @@
 //! A report in a few lines of text.
 
+use super::data::cache::Unused;
 use super::data::problem::{Problem, Severity, total};
 use super::data::usage::Saved;
 use super::data::{Report, Section};
@@ -40,20 +41,18 @@ pub(crate) fn summary(report: &Report) -> String {
         }),
     );
     line("saved:", said(&report.totals, &|totals| saved(totals.saved, totals.saved_once_per_user)));
-    line(
-        "unused:",
-        said(&report.unused, &|unused| {
-            let age = escape_for_terminal(unused.unused_for.as_ref());
-            let size = format::size(unused.bytes);
-            let which = match report.cache.data.is_partial() {
-                true => ", in the image roots that could be read",
-                false => "",
-            };
-            format!("{} images, {size}, for {age}{which}", unused.images)
-        }),
-    );
+    line("unused:", said(&report.unused, &|unused| unused_images(report, unused)));
     text.push_str(&problems(report));
     text
+}
+
+fn unused_images(report: &Report, unused: &Unused) -> String {
+    let age = escape_for_terminal(unused.unused_for.as_ref());
+    let which = match report.cache.data.is_partial() {
+        true => ", in the image roots that could be read",
+        false => "",
+    };
+    format!("{} images, {}, for {age}{which}", unused.images, format::size(unused.bytes))
 }
 
 /// The figures of a section, or why there are none.
