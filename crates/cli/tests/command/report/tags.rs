@@ -87,7 +87,7 @@ fn tags_that_nothing_compares_are_one_row() {
     let never = problem(&found, "refresh-overdue", &site.images[0]);
     assert_eq!(refresh_problems(&found).len(), 1, "{found:#}");
     assert_eq!((&never["severity"], &never["count"]), (&"note".into(), &2.into()));
-    let added = ago(31, 0).to_string()[..10].to_owned();
+    let added = ago(31, 0).strftime("%Y-%m-%d").to_string();
     let root = site.tree.text("root");
     let what = format!(
         "its tag was last pulled or compared with its registry on {added}, and refresh --all never \
