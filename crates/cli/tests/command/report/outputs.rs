@@ -156,15 +156,16 @@ fn a_root_that_was_not_read_has_no_unused_images() {
         let shown = |one: &Value| ["severity", "kind", "command"].map(|key| text(&one[key]).into());
         of_root.map(shown).map(<[String; 3]>::into).collect()
     };
-    let row = |severity: &str| {
-        [(severity.to_owned(), "root-not-read".to_owned(), "sifcache doctor".to_owned())]
+    let row = |severity: &str, roots: &str| {
+        let doctor = format!("sifcache doctor --root {}", roots.replace("TOP", &tree.text("")));
+        [(severity.to_owned(), "root-not-read".to_owned(), doctor.replace("//", "/"))]
     };
     let (report, summary, page) = outputs("--root TOP/none");
     assert_eq!(report["unused"]["missing"], "no image root could be read", "{report:#}");
     assert!(summary.contains("unused:   unknown: no image root could be read\n"), "{summary}");
     assert!(page.contains("There are no figures here. No image root could be read."), "{page}");
     assert!(!page.contains("Every image was used"), "{page}");
-    assert_eq!(kinds(&report, "none"), row("problem"));
+    assert_eq!(kinds(&report, "none"), row("problem", "TOP/none"));
     // One of two.
     let (report, summary, page) = outputs("--root TOP/root:TOP/none");
     assert!(report["unused"]["missing"].is_null());
@@ -172,14 +173,17 @@ fn a_root_that_was_not_read_has_no_unused_images() {
     assert!(note.contains("could not be read") && note.ends_with(&tree.text("none")), "{note}");
     assert!(summary.contains(", for 60d, in the image roots that could be read\n"), "{summary}");
     assert!(page.contains("Every image in the image roots that were read was used"), "{page}");
-    assert_eq!(kinds(&report, "none"), row("note"));
+    assert_eq!(kinds(&report, "none"), row("note", "TOP/root:TOP/none"));
     let (_, summary, page) = outputs("--root TOP/root");
     assert!(summary.contains(", for 60d\n"), "{summary}");
     assert!(page.contains("Every image was used within the last"), "{page}");
     // Another tool fills it, and a file takes the place of a directory.
     mode(&tree.path("log"), 0o755);
-    let (report, ..) = outputs("--root TOP/log:nextflow=TOP/none");
-    assert_eq!([kinds(&report, "none"), kinds(&report, "log")], [row("problem"), row("problem")]);
+    let roots = "TOP/log:nextflow=TOP/none";
+    let (report, ..) = outputs(&format!("--root {roots}"));
+    for path in ["none", "log"] {
+        assert_eq!(kinds(&report, path), row("problem", &format!("'{roots}'")));
+    }
 }
 
 /// `report` changes nothing, and any user may run it.
