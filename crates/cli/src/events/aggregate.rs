@@ -317,6 +317,14 @@ impl Found {
     }
 }
 
+/// The process ends soon after its last use of the counts. The kernel then frees their hundreds of
+/// thousands of pieces of memory much faster than one call for each.
+impl Drop for Aggregate {
+    fn drop(&mut self) {
+        std::mem::forget(std::mem::take(&mut self.counts));
+    }
+}
+
 impl Aggregate {
     /// Keeps only the most requested keys, up to `--limit`. Returns the number of the others.
     pub(crate) fn limit(&mut self, which: &Which) -> usize {
