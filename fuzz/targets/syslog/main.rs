@@ -24,6 +24,9 @@ mod count;
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/head.rs"]
 mod head;
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/batch.rs"]
+mod batch;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/chunks.rs"]

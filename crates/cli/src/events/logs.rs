@@ -1,5 +1,6 @@
 //! Hits and misses in the logs of the nodes, and the times that these logs cover.
 
+mod batch;
 mod chunks;
 mod clock;
 pub(crate) mod coverage;

@@ -1,13 +1,14 @@
 //! Processes a part of a log independently of the parts before it. The result is small, and
 //! [`Scan`](super::scan::Scan) adds the results in the order of the parts.
 
+use super::batch::Batch;
 use super::chunks::{self, Chunk};
 use super::clock::Clock;
 use super::days::Days;
 use super::header::{self, Header, Program};
 use super::line::{self, Line};
 use super::scan::{NAME, STAMP, is_same_hour};
-use super::tally::{Added, Place, Tally};
+use super::tally::{Added, Command, Place, Tally};
 use super::{json, stamp};
 use crate::events::count::Outcomes;
 use crate::events::event::Event;
@@ -107,6 +108,7 @@ impl Reader<'_> {
             recent: vec![None; RECENT],
             hosts: Vec::new(),
             steps: Vec::new(),
+            batch: Batch::default(),
             current: None,
             days: Days::default(),
             events: 0,
@@ -132,10 +134,19 @@ struct State<'a> {
     recent: Vec<Option<(&'a [u8], usize)>>,
     hosts: Vec<Host>,
     steps: Vec<Step>,
+    /// Commands that are not counted yet. Their results do not depend on the order of the lines.
+    batch: Batch<'a, Written<'a>>,
     current: Option<usize>,
     days: Days,
     events: u64,
     forged: u64,
+}
+
+/// The line of a command, and the host that wrote it.
+#[derive(Debug, Clone, Copy)]
+struct Written<'a> {
+    line: &'a [u8],
+    host: usize,
 }
 
 impl<'a> State<'a> {
@@ -154,7 +165,9 @@ impl<'a> State<'a> {
         if self.next.is_some_and(|next| next + header::TAG.len() <= end) {
             let place = (self.number, start);
             if !header.is_some_and(|header| self.usual(&header, line, place)) {
-                self.ours(line, place);
+                // Lines of other forms remain in their order.
+                self.count();
+                self.ours(line, place, self.current);
             }
         }
     }
@@ -241,9 +254,9 @@ impl<'a> State<'a> {
         start..start + text.len()
     }
 
-    /// Counts a line that has the form in which the plugin and syslog daemons write it. Returns
-    /// `false` for any other line.
-    fn usual(&mut self, header: &Header<'_>, line: &[u8], place: Place) -> bool {
+    /// Adds a line to the batch if it has the form in which the plugin and syslog daemons write it.
+    /// Returns `false` for any other line.
+    fn usual(&mut self, header: &Header<'a>, line: &'a [u8], place: Place) -> bool {
         let Program::Ours(message) = header.program else { return false };
         let is_trimmed = line.last().is_some_and(u8::is_ascii_graphic);
         let text = std::str::from_utf8(message).ok().filter(|_| is_trimmed && line.is_ascii());
@@ -252,17 +265,32 @@ impl<'a> State<'a> {
         if time > stamp::tomorrow(self.reader.now) {
             return false;
         }
-        let Some(added) = self.reader.tally.add(&head, rest, time, place) else { return false };
-        self.event(&head, time, added);
+        let Some(host) = self.current else { return false };
+        let command = Command { head, rest, time, place };
+        self.batch.push(self.reader.tally, command, Written { line, host });
         true
     }
 
-    fn event(&mut self, head: &Head, time: Timestamp, added: Added) {
+    /// Counts the commands of the batch.
+    fn count(&mut self) {
+        let (mut batch, mut others) = (std::mem::take(&mut self.batch), Vec::new());
+        batch.count(self.reader.tally, &mut |command, written, added| match added {
+            Some(added) => self.event(Some(written.host), &command.head, command.time, added),
+            None => others.push((command.place, *written)),
+        });
+        self.batch = batch;
+        others.sort_unstable_by_key(|(place, _)| *place);
+        for (place, Written { line, host }) in others {
+            self.ours(line, place, Some(host));
+        }
+    }
+
+    fn event(&mut self, host: Option<usize>, head: &Head, time: Timestamp, added: Added) {
         self.events += 1;
         if added.counts {
             self.days.add(head, time, added.size);
         }
-        match self.current.and_then(|host| self.hosts.get_mut(host)) {
+        match host.and_then(|host| self.hosts.get_mut(host)) {
             Some(host) => {
                 host.used = host.used.max(Some(time));
                 if added.counts {
@@ -276,41 +304,42 @@ impl<'a> State<'a> {
         }
     }
 
-    /// A line of any form with our name.
-    fn ours(&mut self, line: &[u8], place: Place) {
+    /// A line of any form with our name. `host` is the host of the last line that names one.
+    fn ours(&mut self, line: &[u8], place: Place, host: Option<usize>) {
         let line = String::from_utf8_lossy(line);
         let line = line.trim_end();
         match line::read(line, self.reader.now) {
             Line::Event(time, event) => {
                 if let Some((head, added)) = self.reader.tally.add_event(&event, time, place) {
-                    self.event(&head, time, added);
+                    self.event(host, &head, time, added);
                 }
             }
             Line::Forged => self.forged += 1,
             Line::Future(event) => {
-                let after = self.after();
+                let after = self.after(host);
                 self.steps.push(Step::Future { event, after });
             }
             Line::Unread => {
-                let (time, after) = (line::time(line, self.reader.now), self.after());
+                let (time, after) = (line::time(line, self.reader.now), self.after(host));
                 self.steps.push(Step::Unread { line: line.to_owned(), time, after });
             }
             Line::Other => {}
         }
     }
 
-    fn after(&mut self) -> After {
-        let last = self.current.and_then(|host| self.hosts.get(host)?.last.clone());
+    fn after(&mut self, host: Option<usize>) -> After {
+        let last = host.and_then(|host| self.hosts.get(host)?.last.clone());
         let time = last.map(|(stamp, _)| self.moment(stamp));
-        After { host: self.current, time }
+        After { host, time }
     }
 
     fn moment(&mut self, stamp: Range<usize>) -> Option<Timestamp> {
         self.clock.moment(self.bytes.get(stamp).unwrap_or_default())
     }
 
-    /// Parses the time of each host's last line.
+    /// Counts the last commands, and parses the time of each host's last line.
     fn finish(mut self) -> Self {
+        self.count();
         let mut hosts = std::mem::take(&mut self.hosts);
         for (stamp, time) in hosts.iter_mut().filter_map(|host| host.last.as_mut()) {
             *time = self.moment(stamp.clone());

@@ -349,7 +349,7 @@ mod tests {
         /// Where a log is divided does not matter, not even if its times are out of order.
         #[test]
         fn parts_are_added_as_if_they_were_one(
-            numbers in proptest::collection::vec((0..9usize, 0..60u32, 0..3u32), 1..40),
+            numbers in proptest::collection::vec((0..10usize, 0..60u32, 0..3u32), 1..40),
             size in 1..7usize,
         ) {
             let line = |(form, minute, host): (usize, u32, u32)| {
@@ -363,6 +363,8 @@ mod tests {
                     5 => format!("{time} n{host} sifcache: event=hit uid=1 refere"),
                     6 => "x sifcache: event=hit uid=1 reference=o/i:1 image=/s/o/i:1".to_owned(),
                     7 => format!(r#"{{"host":"n{host}","time":"{time}","program":"a"}}"#),
+                    // The head is valid, but the rest is not.
+                    8 => format!("{time} n{host} sifcache: event=hit uid=1 reference=o/i:{minute}"),
                     _ => String::new(),
                 }
             };

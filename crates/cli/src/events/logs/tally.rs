@@ -7,10 +7,10 @@ use crate::events::event::Event;
 use crate::events::head::{self, Head};
 use jiff::Timestamp;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The number of parts, each with a lock of its own. A power of two.
-const PARTS: usize = 32;
+/// The number of parts, each with a lock of its own.
+pub(super) const PARTS: usize = 32;
 
 /// Returns the size of an image file in bytes, if it is known.
 pub(crate) type Sizes<'a> = &'a (dyn Fn(&Path) -> Option<u64> + Sync);
@@ -60,6 +60,16 @@ pub(super) struct Added {
 /// The place of a line: the number of its chunk, and its offset in the chunk.
 pub(crate) type Place = (u64, usize);
 
+/// A command that a line is about.
+#[derive(Debug)]
+pub(super) struct Command<'a> {
+    pub(super) head: Head,
+    /// The text after the head.
+    pub(super) rest: &'a str,
+    pub(super) time: Timestamp,
+    pub(super) place: Place,
+}
+
 impl<'a> Tally<'a> {
     /// A tally that counts the commands between these times.
     pub(crate) fn new(since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
@@ -72,29 +82,42 @@ impl<'a> Tally<'a> {
         Self { sizes, ..self }
     }
 
-    /// Counts a command. `rest` is the text after its head. Returns `None` if that is not one that
-    /// the plugin writes after such a head.
+    /// The hash of the text of a command, and the number of the part that has this text.
+    pub(super) fn hash(&self, command: &Command<'_>) -> (u64, usize) {
+        let hash = self.hasher.hash(command.rest);
+        // A hash table uses the low half of the hash.
+        (hash, usize::try_from(hash >> 32).unwrap_or_default() % PARTS)
+    }
+
+    /// The part with this number, for one thread at a time.
+    pub(super) fn part(&self, number: usize) -> Option<MutexGuard<'_, Part>> {
+        Some(self.parts.get(number)?.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Counts a command in its part. `found` is the index of its text, if the part has it. Returns
+    /// `None` if the text is not one that the plugin writes after such a head.
     pub(super) fn add(
         &self,
-        head: &Head,
-        rest: &str,
-        time: Timestamp,
-        place: Place,
+        part: &mut Part,
+        command: &Command<'_>,
+        hash: u64,
+        found: Option<usize>,
     ) -> Option<Added> {
-        let hash = self.hasher.hash(rest);
-        let part = self.parts.get(part(hash))?;
-        let mut part = part.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = if head.is_hit { &mut part.hits } else { &mut part.misses };
+        let Command { head, rest, time, place } = command;
+        let texts = part.texts(head.is_hit);
         let new = || {
             let event = head::subject(head.is_hit, rest)?;
             Some(Counts { size: self.size(&event), ..Counts::default() })
         };
-        let counts = all.value(hash, rest, new)?;
-        counts.last_of_all = counts.last_of_all.max(Some(time));
-        let early = self.since.is_some_and(|since| time < since);
-        let counted = !early && self.until.is_none_or(|until| time < until);
+        let counts = match found {
+            Some(index) => texts.at(index)?,
+            None => texts.value(hash, rest, new)?,
+        };
+        counts.last_of_all = counts.last_of_all.max(Some(*time));
+        let early = self.since.is_some_and(|since| *time < since);
+        let counted = !early && self.until.is_none_or(|until| *time < until);
         if counted {
-            counts.add(head, time, place);
+            counts.add(head, *time, *place);
         }
         Some(Added { counts: counted, size: counts.size })
     }
@@ -107,7 +130,9 @@ impl<'a> Tally<'a> {
         place: Place,
     ) -> Option<(Head, Added)> {
         let (head, rest) = head::of(event);
-        let added = self.add(&head, &rest, time, place)?;
+        let command = Command { head, rest: &rest, time, place };
+        let (hash, number) = self.hash(&command);
+        let added = self.add(&mut *self.part(number)?, &command, hash, None)?;
         Some((head, added))
     }
 
@@ -125,6 +150,16 @@ impl<'a> Tally<'a> {
 }
 
 impl Part {
+    fn texts(&mut self, is_hit: bool) -> &mut Texts<Counts> {
+        if is_hit { &mut self.hits } else { &mut self.misses }
+    }
+
+    /// The index of the text of a command, which has this hash.
+    pub(super) fn find(&self, command: &Command<'_>, hash: u64) -> Option<usize> {
+        let texts = if command.head.is_hit { &self.hits } else { &self.misses };
+        texts.find(hash, command.rest)
+    }
+
     /// The number of texts.
     pub(crate) fn len(&self) -> usize {
         self.hits.len() + self.misses.len()
@@ -151,9 +186,4 @@ impl Counts {
         self.users.insert(head.uid);
         self.place = self.place.max(place);
     }
-}
-
-/// The part for a text with this hash. A hash table uses the low half of the hash.
-fn part(hash: u64) -> usize {
-    usize::try_from(hash >> 32).unwrap_or_default() % PARTS
 }

@@ -67,7 +67,6 @@ impl<T> Texts<T> {
         text: &str,
         new: impl FnOnce() -> Option<T>,
     ) -> Option<&mut T> {
-        let hash = low(hash);
         let index = match self.find(hash, text) {
             Some(index) => index,
             None => {
@@ -76,13 +75,20 @@ impl<T> Texts<T> {
                     length: text.len().try_into().ok()?,
                     value: new()?,
                 };
-                self.insert(hash, text, entry)?
+                self.insert(low(hash), text, entry)?
             }
         };
+        self.at(index)
+    }
+
+    /// The value with this index.
+    pub(super) fn at(&mut self, index: usize) -> Option<&mut T> {
         self.entries.get_mut(index).map(|entry| &mut entry.value)
     }
 
-    fn find(&self, hash: u32, searched: &str) -> Option<usize> {
+    /// The index of a text with this hash. It does not change when further texts are added.
+    pub(super) fn find(&self, hash: u64, searched: &str) -> Option<usize> {
+        let hash = low(hash);
         let mut at = self.start(hash);
         loop {
             let slot = self.slots.get(at).filter(|slot| slot.next != 0)?;
