@@ -41,7 +41,7 @@ impl Chunk {
 
 /// An open log.
 pub(super) struct Chunks {
-    reader: Box<dyn BufRead>,
+    reader: Box<dyn BufRead + Send>,
     /// The beginning of a line that continues after the last chunk.
     begun: Vec<u8>,
     /// The error that ended the log, after the lines before it.
@@ -50,7 +50,7 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    pub(super) fn new(reader: Box<dyn BufRead>, task: Task) -> Self {
+    pub(super) fn new(reader: Box<dyn BufRead + Send>, task: Task) -> Self {
         Self { reader, begun: Vec::new(), error: None, _task: task }
     }
 
@@ -109,7 +109,7 @@ mod tests {
         }
     }
 
-    fn read(reader: impl Read + 'static) -> (Vec<Vec<u8>>, usize) {
+    fn read(reader: impl Read + Send + 'static) -> (Vec<Vec<u8>>, usize) {
         let task = Progress::new(true).reading("log", 0);
         let mut chunks = Chunks::new(Box::new(BufReader::new(reader)), task);
         let (mut all, mut count, mut chunk) = (Vec::new(), 0, Chunk::default());
