@@ -63,6 +63,10 @@ mod miss;
 mod part;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/placed.rs"]
+mod placed;
+#[allow(dead_code, unreachable_pub, reason = "as above")]
+#[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/scan.rs"]
 mod scan;
 #[rustfmt::skip]

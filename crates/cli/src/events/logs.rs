@@ -14,6 +14,7 @@ mod line;
 pub(crate) mod miss;
 pub(crate) mod packed;
 mod part;
+pub(crate) mod placed;
 pub(crate) mod read;
 mod scan;
 pub(crate) mod source;

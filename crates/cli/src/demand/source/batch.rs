@@ -6,6 +6,7 @@ use super::Counters;
 use crate::demand::request::Request;
 use crate::events::logs::launch::{self, Launch};
 use crate::events::logs::miss::{self, Found, Miss};
+use crate::events::logs::placed::Placed;
 use jiff::Timestamp;
 use memchr::memmem::Finder;
 use std::collections::HashMap;
@@ -78,7 +79,7 @@ impl<'a> Batch<'a> {
         if self.take.is_some() {
             return self.launch(line, origin);
         }
-        let miss::Read { found, cursor } = miss::read(line, self.now);
+        let Placed { found, cursor } = miss::read(line, self.now);
         match found {
             Found::Miss(miss) if miss.time < origin.not_before => {}
             Found::Miss(miss) => {
@@ -94,7 +95,7 @@ impl<'a> Batch<'a> {
 
     /// Passes on the hit or the miss of a line, if it has one.
     fn launch(&mut self, line: &[u8], origin: Origin) -> Option<String> {
-        let launch::Read { found, cursor } = launch::read(line, self.now);
+        let Placed { found, cursor } = launch::read(line, self.now);
         match found {
             launch::Found::Launch(launch) if launch.time < origin.not_before => {}
             launch::Found::Launch(launch) => {

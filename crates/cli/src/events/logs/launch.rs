@@ -3,8 +3,9 @@
 //! `misses` and `hits` aggregate the lines of whole logs. A counter also needs how each command was
 //! noticed, and the place of the line in the journal.
 
-use super::json::{self, Entry};
-use super::line::{self, Line, Parts};
+use super::json::Entry;
+use super::line::{Line, Parts};
+use super::placed::{self, Placed};
 use super::scan;
 use crate::events::event::{self, Event};
 use jiff::Timestamp;
@@ -75,34 +76,14 @@ impl Way {
     }
 }
 
-/// A line, and its place in the journal if it has one.
-#[derive(Debug)]
-pub(crate) struct Read {
-    /// Its kind.
-    pub(crate) found: Found,
-    /// Journald's name for the place of the entry: `__CURSOR`.
-    pub(crate) cursor: Option<String>,
-}
-
 /// Parses a line without its line end.
-pub(crate) fn read(line: &[u8], now: Timestamp) -> Read {
-    let text = String::from_utf8_lossy(line);
-    let parts = match line::parts(text.trim_end(), now) {
-        Ok(parts) => parts,
-        Err(line) => {
-            // The place still counts, so that such lines are not read again.
-            let entry = json::object(&text).and_then(Entry::parse);
-            let cursor = entry.and_then(|entry| entry.cursor().map(str::to_owned));
-            let found = match line {
-                Line::Forged => Found::Forged,
-                Line::Unread => Found::Unread,
-                _ => Found::Other,
-            };
-            return Read { found, cursor };
-        }
-    };
-    let cursor = parts.entry.as_ref().and_then(Entry::cursor).map(str::to_owned);
-    Read { found: classify(&parts, now), cursor }
+pub(crate) fn read(line: &[u8], now: Timestamp) -> Placed<Found> {
+    placed::read(line, now, |parts| match parts {
+        Ok(parts) => classify(parts, now),
+        Err((Line::Forged, _)) => Found::Forged,
+        Err((Line::Unread, _)) => Found::Unread,
+        Err(_) => Found::Other,
+    })
 }
 
 fn classify(parts: &Parts<'_>, now: Timestamp) -> Found {

@@ -4,8 +4,9 @@
 //! journal confirms the user in that text.
 
 use super::header;
-use super::json::{self, Entry};
-use super::line::{self, Line, Parts};
+use super::json::Entry;
+use super::line::{Line, Parts};
+use super::placed::{self, Placed};
 use super::scan;
 use crate::events::event;
 use jiff::Timestamp;
@@ -47,29 +48,12 @@ pub(crate) struct Miss {
     pub(crate) time: Timestamp,
 }
 
-/// A line, and its place in the journal if it has one.
-#[derive(Debug)]
-pub(crate) struct Read {
-    /// Its kind.
-    pub(crate) found: Found,
-    /// Journald's name for the place of the entry: `__CURSOR`.
-    pub(crate) cursor: Option<String>,
-}
-
 /// Parses a line without its line end.
-pub(crate) fn read(line: &[u8], now: Timestamp) -> Read {
-    let text = String::from_utf8_lossy(line);
-    let parts = match line::parts(text.trim_end(), now) {
-        Ok(parts) => parts,
-        Err(line) => {
-            // The place still counts, so that such lines are not read again.
-            let entry = json::object(&text).and_then(Entry::parse);
-            let cursor = entry.and_then(|entry| entry.cursor().map(str::to_owned));
-            return Read { found: without_message(&line, &text), cursor };
-        }
-    };
-    let cursor = parts.entry.as_ref().and_then(Entry::cursor).map(str::to_owned);
-    Read { found: classify(&parts, now), cursor }
+pub(crate) fn read(line: &[u8], now: Timestamp) -> Placed<Found> {
+    placed::read(line, now, |parts| match parts {
+        Ok(parts) => classify(parts, now),
+        Err((line, text)) => without_message(line, text),
+    })
 }
 
 fn without_message(line: &Line, text: &str) -> Found {
