@@ -148,12 +148,6 @@ impl Count {
     pub(crate) fn references(&self) -> impl Iterator<Item = &str> {
         self.references.split(' ')
     }
-
-    /// Adds its jobs and users to these sets.
-    pub(crate) fn add_to(&self, jobs: &mut Numbers, users: &mut Numbers) {
-        self.jobs.iter().for_each(|job| jobs.insert(job));
-        self.users.iter().for_each(|user| users.insert(user));
-    }
 }
 
 /// A key and its counts.
@@ -331,6 +325,19 @@ impl Aggregate {
         let before = self.counts.len();
         self.counts.truncate(which.limit.unwrap_or(usize::MAX));
         before.saturating_sub(self.counts.len())
+    }
+
+    /// The numbers of different jobs and of different users, over all keys.
+    pub(crate) fn jobs_and_users(&self) -> (usize, usize) {
+        let count = |numbers: fn(&Count) -> &Numbers| {
+            let mut all = Numbers::default();
+            self.counts
+                .iter()
+                .flat_map(|(_, count)| numbers(count).iter())
+                .for_each(|number| all.insert(number));
+            all.count()
+        };
+        rayon::join(|| count(|one| &one.jobs), || count(|one| &one.users))
     }
 
     /// The earliest and the latest time in the logs.

@@ -178,7 +178,11 @@ impl Facts<'_> {
     }
 
     fn report(&self) -> Report {
-        let misses = misses::section(self);
+        // With many log lines, these sections take the longest.
+        let (totals, (images, misses)) = rayon::join(
+            || images::totals(self),
+            || rayon::join(|| images::section(self), || misses::section(self)),
+        );
         let unused = unused::section(self);
         let cache = cache::section(self);
         Report {
@@ -190,9 +194,9 @@ impl Facts<'_> {
             since: self.wanted.period.since,
             until: self.wanted.period.until,
             sources: sources::all(self),
-            totals: images::totals(self),
+            totals,
             days: days::section(self),
-            images: images::section(self),
+            images,
             nodes: nodes::section(self),
             partitions: nodes::by_partition(self),
             problems: problems::section(self, &cache.data, &unused.data),

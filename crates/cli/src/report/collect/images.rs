@@ -4,7 +4,7 @@ use super::holdings::Found;
 use super::{Facts, HIT};
 use crate::cache::image_name;
 use crate::events::aggregate::{Count, Keyed};
-use crate::events::count::{Commands, Numbers, Outcomes};
+use crate::events::count::{Commands, Outcomes};
 use crate::report::data::source::SourceId;
 use crate::report::data::usage::{Image, Saved, Totals};
 use crate::report::data::{List, Section, number};
@@ -40,12 +40,11 @@ pub(super) fn totals(facts: &Facts<'_>) -> Section<Totals> {
         Err(why) => return Section::without(&SOURCES, why),
     };
     let mut outcomes = Outcomes::default();
-    let (mut jobs, mut users) = (Numbers::default(), Numbers::default());
     for (key, count) in &logs.counts {
         let of_key = if key.starts_with(HIT) { &mut outcomes.hits } else { &mut outcomes.misses };
         of_key.add_all(count.commands);
-        count.add_to(&mut jobs, &mut users);
     }
+    let (jobs, users) = logs.jobs_and_users();
     let mut saved = Saved::default();
     for (_, day) in logs.read.days.sorted() {
         saved.bytes = saved.bytes.saturating_add(day.bytes);
@@ -55,8 +54,8 @@ pub(super) fn totals(facts: &Facts<'_>) -> Section<Totals> {
         hits: outcomes.hits,
         misses: outcomes.misses,
         hit_percent: percent(outcomes.hits, outcomes.misses),
-        jobs: number(jobs.count()),
-        users: number(users.count()),
+        jobs: number(jobs),
+        users: number(users),
         images: number(hits(&logs.counts).count()),
         saved,
         saved_once_per_user: hits(&logs.counts)

@@ -6,6 +6,7 @@ use crate::events::aggregate::Count;
 use crate::report::data::source::SourceId;
 use crate::report::data::usage::{Miss, Reason};
 use crate::report::data::{List, Misses, Section, number};
+use rayon::prelude::*;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::cmp::Reverse;
@@ -39,7 +40,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Misses> {
         .filter(|settings| settings.search_path().all(|(root, _)| facts.dead(root).is_none()));
     let is_missing =
         |(name, _): &(&str, &Count)| !settings.is_some_and(|all| is_present(all, name));
-    let mut missing: Vec<(&str, &Count)> = all.into_iter().filter(is_missing).collect();
+    let mut missing: Vec<(&str, &Count)> = all.into_par_iter().filter(is_missing).collect();
     missing.sort_by_key(|(_, count)| Reverse((count.users(), count.commands.total())));
     let (total, added_since) = (number(missing.len()), number(before - missing.len()));
     let command = command(facts, &missing);
