@@ -21,6 +21,7 @@ fn a_hit_in_the_first_root() {
         if number == 0 {
             image(root, "o/i:1");
             image(root, "quay.io/o/i:1");
+            image(root, "quay.io/o/p/i:1");
         }
     };
     for count in [1, 3, 10] {
@@ -29,9 +30,12 @@ fn a_hit_in_the_first_root() {
         assert_eq!(launch.image, served.roots[0].join("o/i:1").to_str().unwrap());
         assert_eq!(launch.counts, counts(&HIT));
         assert_eq!(metadata(&launch.counts), 5);
-        let deeper = served.plugin("quay.io/o/i:1", "");
-        assert_eq!(deeper.image, served.roots[0].join("quay.io/o/i:1").to_str().unwrap());
-        assert_eq!(metadata(&deeper.counts), 6);
+        // Each further directory costs one lookup more.
+        for (name, expected) in [("quay.io/o/i:1", 6), ("quay.io/o/p/i:1", 7)] {
+            let deeper = served.plugin(name, "");
+            assert_eq!(deeper.image, served.roots[0].join(name).to_str().unwrap());
+            assert_eq!(metadata(&deeper.counts), expected);
+        }
     }
 }
 
