@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 const MODE: u32 = 0o666;
 
 /// Writes the bytes into the new file `temporary`, syncs it, and renames it to `path`, which has to be
-/// in the same directory. The file has this mode, whatever the umask is; without a mode, that which
-/// the umask leaves.
+/// in the same directory. With `mode`, the file gets exactly this mode. Otherwise the umask decides.
 ///
 /// # Errors
 /// `temporary` exists, or the file cannot be written or renamed. `path` is then unchanged, and

@@ -164,7 +164,7 @@ impl Held {
         Ok(Self::with_files(path, files).inspect(&|_| true))
     }
 
-    /// Takes what a survey has found.
+    /// Uses the files and records that a survey has read.
     fn of(path: &Path, all: &[File]) -> Self {
         let sorted = Sorted::new(all);
         let held = Self::with_files(path, sorted.files());
@@ -178,7 +178,7 @@ impl Held {
         held.inspect(&|index| unclear.get(index).copied().unwrap_or(false))
     }
 
-    /// Examines those files for whose index `wanted` returns true.
+    /// Examines the files that `wanted` selects by their index.
     fn inspect(mut self, wanted: &(impl Fn(usize) -> bool + Sync)) -> Self {
         let facts = |index, image: scan::Image| Some((index, Facts::of(&image)));
         let (images, others) = scan::each_of(&self.path, &self.files, wanted, &facts);
