@@ -1,7 +1,9 @@
 //! The right to poll, which one process of a node has at a time: whoever listens on the socket
-//! [`NAME`]. It is kept until a [`SPACE`] has passed since the end of the poll, so that polls of a node
-//! are never closer together, even if a process loses the processor between its turn and its poll. The
-//! kernel releases the name when the process ends or executes its command.
+//! [`NAME`]. The kernel releases the name when the process ends or executes its command.
+//!
+//! A process that polls in turns with others takes the claim a [`SPACE`] before its poll. So polls of
+//! a node are that far apart, even if a process loses the processor between its turn and its poll, or
+//! if its wait ends with the poll.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -19,52 +21,56 @@ const RETRY: Duration = Duration::from_millis(10);
 
 /// How long a process waits for the claim. Every user can listen on the name, and must not stop the
 /// polls of others.
-const LONGEST: Duration = Duration::from_millis(2100);
+const LONGEST: Duration = Duration::from_millis(3100);
 
-/// The claim of one process.
+/// The claims of one process.
 #[derive(Default)]
 pub(super) struct Claim {
-    /// The socket, and the end of the poll.
-    held: Option<(UnixListener, Instant)>,
+    held: Option<UnixListener>,
+    /// The end of this process's last poll.
+    last: Option<Instant>,
 }
 
 impl Claim {
-    /// Takes the claim, or gives up after [`LONGEST`] or `limit`.
-    pub(super) fn take(&mut self, limit: Duration) {
-        self.take_as(NAME, limit.min(LONGEST));
+    /// Takes the claim, and returns when this process may poll, or after about `limit`. A process
+    /// that `is_alone` knows of no other one that polls.
+    pub(super) fn take(&mut self, is_alone: bool, limit: Duration) {
+        self.take_as(NAME, is_alone, limit);
     }
 
-    fn take_as(&mut self, name: &str, limit: Duration) {
+    fn take_as(&mut self, name: &str, is_alone: bool, limit: Duration) {
+        let start = Instant::now();
+        let left = || limit.saturating_sub(start.elapsed());
+        self.listen(name, limit.min(LONGEST));
+        thread::sleep(self.space(is_alone).min(left()));
+    }
+
+    /// Listens on the name, or gives up after `limit`.
+    fn listen(&mut self, name: &str, limit: Duration) {
         let start = Instant::now();
         loop {
             let address = SocketAddr::from_abstract_name(name);
-            if let Ok(socket) = address.and_then(|address| UnixListener::bind_addr(&address)) {
-                self.held = Some((socket, Instant::now()));
-                return;
-            }
-            if start.elapsed() >= limit {
+            self.held = address.and_then(|address| UnixListener::bind_addr(&address)).ok();
+            if self.held.is_some() || start.elapsed() >= limit {
                 return;
             }
             thread::sleep(RETRY);
         }
     }
 
-    /// The poll has ended.
-    pub(super) fn polled(&mut self) {
-        if let Some((_, end)) = &mut self.held {
-            *end = Instant::now();
+    /// The time from now to the poll.
+    fn space(&self, is_alone: bool) -> Duration {
+        match self.last {
+            _ if !is_alone => SPACE,
+            Some(last) => SPACE.saturating_sub(last.elapsed()),
+            None => Duration::ZERO,
         }
     }
 
-    /// Releases the claim when the others may poll, or after `limit`.
-    pub(super) fn release(&mut self, limit: Duration) {
-        thread::sleep(self.time_to_release().min(limit));
+    /// The poll has ended.
+    pub(super) fn release(&mut self) {
         self.held = None;
-    }
-
-    fn time_to_release(&self) -> Duration {
-        let since = self.held.as_ref().map(|(_, end)| end.elapsed());
-        since.map_or(Duration::ZERO, |since| SPACE.saturating_sub(since))
+        self.last = Some(Instant::now());
     }
 }
 
@@ -80,32 +86,49 @@ mod tests {
     }
 
     fn takes(claim: &mut Claim, name: &str) -> bool {
-        claim.take_as(name, Duration::ZERO);
+        claim.take_as(name, true, Duration::ZERO);
         claim.held.is_some()
     }
 
-    /// However long each process waits between its turn and its poll.
-    #[test]
-    fn polls_of_a_node_are_a_second_apart() {
-        let (name, polls) = (name("apart"), Mutex::new(Vec::new()));
-        thread::scope(|scope| {
-            for number in 0..3 {
-                let (name, polls) = (&name, &polls);
-                scope.spawn(move || {
-                    let mut claim = Claim::default();
-                    claim.take_as(name, SPACE * 600);
-                    thread::sleep(Duration::from_millis(70 * number));
-                    polls.lock().unwrap().push(Instant::now());
-                    claim.polled();
-                    claim.release(SPACE * 600);
-                });
-            }
-        });
-        let polls = polls.into_inner().unwrap();
-        assert_eq!(polls.len(), 3);
+    fn assert_apart(polls: &[Instant], count: usize) {
+        assert_eq!(polls.len(), count);
         for pair in polls.windows(2) {
             assert!(pair[1] - pair[0] >= SPACE, "{polls:?}");
         }
+    }
+
+    /// However long each process waits between its turn and its poll, and although each of them ends
+    /// with its poll.
+    #[test]
+    fn polls_of_a_node_are_a_second_apart() {
+        let (name, polls) = (name("apart"), Mutex::new(Vec::new()));
+        let mut alone = Claim::default();
+        assert!(takes(&mut alone, &name));
+        polls.lock().unwrap().push(Instant::now());
+        thread::scope(|scope| {
+            for number in 1..=2 {
+                let (name, polls) = (&name, &polls);
+                scope.spawn(move || {
+                    let mut claim = Claim::default();
+                    claim.take_as(name, false, SPACE * 600);
+                    thread::sleep(Duration::from_millis(70 * number));
+                    polls.lock().unwrap().push(Instant::now());
+                });
+            }
+            drop(alone);
+        });
+        assert_apart(&polls.into_inner().unwrap(), 3);
+    }
+
+    #[test]
+    fn polls_of_one_process_are_a_second_apart() {
+        let (name, mut claim, mut polls) = (name("alone"), Claim::default(), Vec::new());
+        for _ in 0..2 {
+            claim.take_as(&name, true, SPACE * 600);
+            polls.push(Instant::now());
+            claim.release();
+        }
+        assert_apart(&polls, 2);
     }
 
     #[test]
@@ -114,24 +137,17 @@ mod tests {
         let (mut first, mut other) = (Claim::default(), Claim::default());
         assert!(takes(&mut first, &name));
         assert!(!takes(&mut other, &name));
-        drop(first);
+        first.release();
         assert!(takes(&mut other, &name));
     }
 
     #[test]
-    fn a_claim_is_kept_after_the_poll() {
-        let name = name("end");
-        let (mut claim, mut other) = (Claim::default(), Claim::default());
-        assert!(claim.time_to_release().is_zero());
-        assert!(takes(&mut claim, &name));
-        if let Some((_, end)) = &mut claim.held {
-            *end -= SPACE;
-        }
-        assert!(claim.time_to_release().is_zero());
-        claim.polled();
-        assert!(!claim.time_to_release().is_zero());
-        assert!(!takes(&mut other, &name));
-        claim.release(Duration::ZERO);
-        assert!(takes(&mut other, &name));
+    fn only_the_first_poll_of_a_process_that_is_alone_is_at_once() {
+        let mut claim = Claim::default();
+        assert_eq!((claim.space(true), claim.space(false)), (Duration::ZERO, SPACE));
+        claim.release();
+        assert!(!claim.space(true).is_zero());
+        claim.last = claim.last.map(|last| last - SPACE);
+        assert_eq!((claim.space(true), claim.space(false)), (Duration::ZERO, SPACE));
     }
 }

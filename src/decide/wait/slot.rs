@@ -56,29 +56,33 @@ impl Turns {
     pub(super) fn await_next(&mut self, name: &str, least: u64, limit: Duration) {
         let start = Instant::now();
         let left = || limit.saturating_sub(start.elapsed());
-        self.claim.release(limit);
         let mut order = Order::of(name, least);
         for _ in 0..MISSED {
             thread::sleep(self.time_to_turn(uptime(), order).min(left()));
             // If more processes listen now, this slot may belong to another one.
             order = Order::of(name, least);
+            self.see(order);
             if left().is_zero() || order.has(uptime()) {
                 break;
             }
         }
-        self.claim.take(left());
+        self.claim.take(self.phase.is_some(), left());
     }
 
     /// The poll of this turn has ended.
     pub(super) fn polled(&mut self) {
-        self.claim.polled();
+        self.claim.release();
+    }
+
+    fn see(&mut self, order: Order) {
+        if order.all > 1 {
+            self.phase = None;
+        }
     }
 
     /// The time from `now`, in hundredths of a second of the uptime, to the next turn.
     fn time_to_turn(&mut self, now: u64, order: Order) -> Duration {
-        if order.all > 1 {
-            self.phase = None;
-        }
+        self.see(order);
         match self.phase {
             Some(phase) => hundredths((phase + SLOT - 1 - now % SLOT) % SLOT + 1),
             None => order.time_to_slot(now),
