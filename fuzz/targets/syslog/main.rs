@@ -27,6 +27,9 @@ mod head;
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/batch.rs"]
 mod batch;
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/blank.rs"]
+mod blank;
 #[allow(dead_code, unreachable_pub, reason = "as above")]
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/chunks.rs"]
@@ -80,6 +83,9 @@ mod tally;
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/texts.rs"]
 mod texts;
+#[rustfmt::skip]
+#[path = "../../../crates/cli/src/events/logs/usual_stamp.rs"]
+mod usual_stamp;
 
 use libfuzzer_sys::arbitrary::{Arbitrary as _, Unstructured};
 use libfuzzer_sys::fuzz_target;

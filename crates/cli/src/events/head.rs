@@ -28,10 +28,10 @@ fn is_plain(byte: u8) -> bool {
 
 /// The place of the key at the start of a text in [`KEYS`], which usually is the place `next` or
 /// one soon after it, and the text after the `=`.
-fn key(text: &str, next: usize) -> Option<(usize, &str)> {
+fn key(text: &[u8], next: usize) -> Option<(usize, &[u8])> {
     let at = |place: usize| {
-        let after = text.strip_prefix(*KEYS.get(place)?)?;
-        Some((place, after.strip_prefix('=')?))
+        let after = text.strip_prefix(KEYS.get(place)?.as_bytes())?;
+        Some((place, after.strip_prefix(b"=")?))
     };
     (next..KEYS.len()).find_map(at).or_else(|| (0..next).find_map(at))
 }
@@ -39,31 +39,31 @@ fn key(text: &str, next: usize) -> Option<(usize, &str)> {
 /// Splits a message as the plugin writes it. Returns `None` for any other message, which
 /// [`event::parse`] may accept nevertheless. Together with [`subject`] of the rest, the result is that
 /// of [`event::parse`].
-pub(crate) fn split(message: &str) -> Option<(Head, &str)> {
-    let mut values: [Option<&str>; KEYS.len()] = [None; KEYS.len()];
+pub(crate) fn split(message: &[u8]) -> Option<(Head, &[u8])> {
+    let mut values: [Option<&[u8]>; KEYS.len()] = [None; KEYS.len()];
     let (mut rest, mut next) = (message, 0);
-    while !rest.starts_with("reference=") {
+    while !rest.starts_with(b"reference=") {
         let (place, after) = key(rest, next)?;
-        let length = after.bytes().position(|byte| !is_plain(byte))?;
+        let length = after.iter().position(|byte| !is_plain(*byte))?;
         let (value, after) = after.split_at_checked(length)?;
         let value_of_key = values.get_mut(place)?;
         if value.is_empty() || value_of_key.is_some() {
             return None;
         }
-        (*value_of_key, rest, next) = (Some(value), after.strip_prefix(' ')?, place + 1);
+        (*value_of_key, rest, next) = (Some(value), after.strip_prefix(b" ")?, place + 1);
     }
     let [event, job, _, _, tasks, uid, via] = values;
     let is_hit = match event? {
-        "hit" => true,
-        "miss" => false,
+        b"hit" => true,
+        b"miss" => false,
         _ => return None,
     };
-    let number = |value: Option<&str>| value.map(|value| number(value.as_bytes()));
+    let number = |value: Option<&[u8]>| value.map(number);
     let head = Head {
         is_hit,
         job: number(job).map_or(Some(None), |job| job.map(Some))?,
         uid: number(uid)??,
-        kind: kind(via.map(str::as_bytes)),
+        kind: kind(via),
         count: number(tasks).unwrap_or(Some(1))?.into(),
     };
     Some((head, rest))
@@ -107,8 +107,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn together(message: &str) -> Option<Event> {
-        let (Head { is_hit, job, uid, kind, count }, rest) = split(message)?;
-        let event = subject(is_hit, rest)?;
+        let (Head { is_hit, job, uid, kind, count }, rest) = split(message.as_bytes())?;
+        let event = subject(is_hit, std::str::from_utf8(rest).unwrap())?;
         assert_eq!(event.image.is_some(), is_hit);
         Some(Event { job, uid, kind, count, ..event })
     }
@@ -125,7 +125,7 @@ mod tests {
             let event = parse(message);
             assert!(event.is_some() && together(message) == event, "{message}");
             let (head, rest) = of(&event.clone().unwrap());
-            assert_eq!(Some(head), split(message).map(|(head, _)| head), "{message}");
+            assert_eq!(Some(head), split(message.as_bytes()).map(|(head, _)| head), "{message}");
             let again = subject(head.is_hit, &rest).unwrap();
             let event = event.unwrap();
             let names =

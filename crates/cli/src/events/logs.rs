@@ -1,6 +1,7 @@
 //! Hits and misses in the logs of the nodes, and the times that these logs cover.
 
 mod batch;
+mod blank;
 mod chunks;
 mod clock;
 pub(crate) mod coverage;
@@ -22,6 +23,7 @@ mod stamp;
 pub(crate) mod tally;
 mod texts;
 mod times;
+mod usual_stamp;
 mod workers;
 
 use crate::events::event::Event;

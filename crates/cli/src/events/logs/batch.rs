@@ -3,56 +3,118 @@
 //! The texts of a large log and their counts do not fit into the caches of a processor. It waits for
 //! the memory of several texts at the same time if they are looked up one right after the other.
 
-use super::tally::{Added, Command, PARTS, Tally};
+use super::tally::{Added, Command, PARTS, Part, Tally};
+use std::ops::Range;
 
 /// Commands that are not counted yet, each with data of the caller.
+#[derive(Debug)]
 pub(super) struct Batch<'a, T> {
-    /// The commands by the number of the part of the tally in which they are counted. Empty before
-    /// the first one.
-    parts: Vec<Vec<Queued<'a, T>>>,
+    queued: Vec<Queued<'a, T>>,
 }
 
+#[derive(Debug)]
 struct Queued<'a, T> {
     command: Command<'a>,
     hash: u64,
+    /// The number of the part of the tally in which the command is counted.
+    part: usize,
     data: T,
 }
 
 impl<T> Default for Batch<'_, T> {
     fn default() -> Self {
-        Self { parts: Vec::new() }
+        Self { queued: Vec::new() }
     }
 }
 
+/// What takes the result of each command.
+type Take<'t, 'a, T> = &'t mut dyn FnMut(&Command<'a>, &T, Option<Added>);
+
 impl<'a, T> Batch<'a, T> {
     pub(super) fn push(&mut self, tally: &Tally<'_>, command: Command<'a>, data: T) {
-        let (hash, number) = tally.hash(&command);
-        self.parts.resize_with(PARTS, Vec::new);
-        if let Some(part) = self.parts.get_mut(number) {
-            part.push(Queued { command, hash, data });
-        }
+        let (hash, part) = tally.hash(&command);
+        self.queued.push(Queued { command, hash, part, data });
     }
 
     /// Counts all commands. Calls `take` with the result for each, in no particular order; it is
     /// `None` if the text is not one that the plugin writes after such a head.
-    pub(super) fn count(
-        &mut self,
-        tally: &Tally<'_>,
-        take: &mut dyn FnMut(&Command<'a>, &T, Option<Added>),
-    ) {
-        for (number, queued) in self.parts.iter_mut().enumerate() {
-            if queued.is_empty() {
-                continue;
-            }
-            let Some(mut part) = tally.part(number) else { continue };
-            let found: Vec<Option<usize>> =
-                queued.iter().map(|one| part.find(&one.command, one.hash)).collect();
-            for (one, found) in queued.drain(..).zip(found) {
-                let added = tally.add(&mut part, &one.command, one.hash, found);
-                take(&one.command, &one.data, added);
+    pub(super) fn count(&mut self, tally: &Tally<'_>, take: Take<'_, 'a, T>) {
+        let order = self.by_part();
+        let mut groups: Vec<&[&Queued<'a, T>]> =
+            order.chunk_by(|one, other| one.part == other.part).collect();
+        while !groups.is_empty() {
+            let before = groups.len();
+            // A thread counts in another part rather than wait for one.
+            groups.retain(|group| {
+                let part = group.first().and_then(|first| tally.free_part(first.part));
+                part.is_none_or(|mut part| {
+                    count(tally, &mut part, group, take);
+                    false
+                })
+            });
+            if groups.len() == before
+                && let Some(group) = groups.pop()
+                && let Some(mut part) = group.first().and_then(|first| tally.part(first.part))
+            {
+                count(tally, &mut part, group, take);
             }
         }
+        self.queued.clear();
     }
+
+    /// All commands, those of one part next to each other.
+    fn by_part(&self) -> Vec<&Queued<'a, T>> {
+        let mut ends = [0; PARTS];
+        for one in &self.queued {
+            ends.get_mut(one.part).into_iter().for_each(|count| *count += 1);
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum;
+        }
+        let mut order: Vec<&Queued<'a, T>> = self.queued.iter().collect();
+        for one in &self.queued {
+            let Some(end) = ends.get_mut(one.part) else { continue };
+            *end -= 1;
+            order.get_mut(*end).into_iter().for_each(|place| *place = one);
+        }
+        order
+    }
+}
+
+/// Counts commands of one part.
+fn count<'a, T>(
+    tally: &Tally<'_>,
+    part: &mut Part,
+    group: &[&Queued<'a, T>],
+    take: Take<'_, 'a, T>,
+) {
+    for (one, found) in group.iter().zip(find(part, group)) {
+        let added = tally.add(part, &one.command, one.hash, found);
+        take(&one.command, &one.data, added);
+    }
+}
+
+/// The index of the text of each command, if the part has it. Each step accesses one place in memory
+/// for each command, and does not depend on the result for the command before it.
+fn find<T>(part: &Part, group: &[&Queued<'_, T>]) -> Vec<Option<usize>> {
+    let texts = |one: &Queued<'_, T>| part.texts_of(one.command.head.is_hit);
+    let likely: Vec<Option<usize>> = group.iter().map(|one| texts(one).likely(one.hash)).collect();
+    let place = |(one, index): (&&Queued<'_, T>, &Option<usize>)| {
+        index.map(|index| texts(one).place_of(index)).unwrap_or_default()
+    };
+    let places: Vec<Range<usize>> = group.iter().zip(&likely).map(place).collect();
+    let all = group.iter().zip(likely).zip(places);
+    all.map(|((one, index), place)| {
+        let texts = texts(one);
+        match texts.text(place) == one.command.rest {
+            true => index,
+            // Another text has nearly the same hash.
+            false => texts.find(one.hash, one.command.rest),
+        }
+    })
+    .collect()
 }
 
 #[cfg(test)]
@@ -75,7 +137,8 @@ mod tests {
                 let head =
                     Head { is_hit: *is_hit, job: None, uid: 1, kind: Kind::Launch, count: 1 };
                 let time = Timestamp::default();
-                batch.push(&tally, Command { head, rest, time, place: (0, *index) }, *index);
+                let (rest, place) = (rest.as_bytes(), (0, *index));
+                batch.push(&tally, Command { head, rest, time, place }, *index);
             }
             batch.count(&tally, &mut |command, index, added| {
                 assert_eq!(command.place.1, *index);

@@ -87,10 +87,21 @@ impl Chunks {
 pub(super) fn lines<'a>(bytes: &'a [u8], take: &mut dyn FnMut(usize, &'a [u8])) {
     let mut start = 0;
     while let Some(rest) = bytes.get(start..).filter(|rest| !rest.is_empty()) {
-        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-        take(start, rest.get(..end.min(LONGEST)).unwrap_or(rest));
-        start += end + 1;
+        let (line, length) = first(rest);
+        take(start, line);
+        start += length;
     }
+}
+
+/// The first line without its line end.
+pub(super) fn first_line(bytes: &[u8]) -> &[u8] {
+    first(bytes).0
+}
+
+/// The first line without its line end, and its length with it.
+fn first(bytes: &[u8]) -> (&[u8], usize) {
+    let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+    (bytes.get(..end.min(LONGEST)).unwrap_or(bytes), end + 1)
 }
 
 #[cfg(test)]

@@ -9,19 +9,40 @@ const HOUR: usize = 13;
 /// The length of the longest zone: `+01:00`.
 const ZONE: usize = 6;
 
+/// The number of hours that are remembered. The last lines of two hosts are often in different
+/// hours, and their times are parsed in turn.
+const HOURS: usize = 4;
+
 /// A parser of times.
 #[derive(Debug)]
 pub(super) struct Clock {
     now: Timestamp,
-    /// The last hour and zone as written, and the second at which this hour began.
+    hours: [Hour; HOURS],
+    /// The index of the hour that was used last, and of the next one to replace.
+    last: usize,
+    next: usize,
+}
+
+/// An hour that was parsed.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hour {
+    /// The hour and the zone as written.
     hour: [u8; HOUR],
-    zone: ([u8; ZONE], usize),
+    zone: [u8; ZONE],
+    length: usize,
+    /// The second since 1970 at which it began.
     start: i64,
+}
+
+impl Hour {
+    fn is(&self, hour: &[u8; HOUR], zone: &[u8]) -> bool {
+        self.hour == *hour && self.zone.get(..self.length) == Some(zone)
+    }
 }
 
 impl Clock {
     pub(super) fn new(now: Timestamp) -> Self {
-        Self { now, hour: [0; HOUR], zone: ([0; ZONE], 0), start: 0 }
+        Self { now, hours: [Hour::default(); HOURS], last: 0, next: 0 }
     }
 
     /// The same result as [`stamp::moment`].
@@ -53,22 +74,28 @@ impl Clock {
             }
             _ => false,
         };
-        let known = self.zone.0.get(..self.zone.1).unwrap_or_default();
         if !is_zone {
             return None;
         }
-        if *hour != self.hour || zone != known {
-            let text = [hour.as_slice(), b":00:00", zone].concat();
-            let start = stamp::moment(&text, self.now)?.as_second();
-            // Before 1970, fractions count backwards.
-            if start < 0 {
-                return None;
-            }
-            (self.hour, self.start) = (*hour, start);
-            self.zone.1 = zone.len();
-            self.zone.0.iter_mut().zip(zone).for_each(|(to, from)| *to = *from);
+        let is_it = |known: &Hour| known.is(hour, zone);
+        if let Some(known) = self.hours.get(self.last).filter(|known| is_it(known)) {
+            return Some(known.start);
         }
-        Some(self.start)
+        if let Some(index) = self.hours.iter().position(is_it) {
+            self.last = index;
+            return self.hours.get(index).map(|known| known.start);
+        }
+        let text = [hour.as_slice(), b":00:00", zone].concat();
+        let start = stamp::moment(&text, self.now)?.as_second();
+        // Before 1970, fractions count backwards.
+        if start < 0 {
+            return None;
+        }
+        let mut new = Hour { hour: *hour, length: zone.len(), start, ..Hour::default() };
+        new.zone.iter_mut().zip(zone).for_each(|(to, from)| *to = *from);
+        self.hours.get_mut(self.next).into_iter().for_each(|known| *known = new);
+        (self.last, self.next) = (self.next, (self.next + 1) % HOURS);
+        Some(start)
     }
 }
 
@@ -128,6 +155,21 @@ mod tests {
                 stamp::moment(text.as_bytes(), now),
                 "{text}"
             );
+        }
+    }
+
+    /// More hours than are remembered, and some of them again.
+    #[test]
+    fn hours_are_told_apart() {
+        let now: Timestamp = "2026-11-24T12:00:00Z".parse().unwrap();
+        let mut clock = Clock::new(now);
+        for number in (0..9).chain([8, 7, 8, 0, 8]).chain((0..9).rev()) {
+            for zone in ["Z", "+00:30", "+01:00"] {
+                let text = format!("2026-11-24T0{number}:03:15{zone}");
+                let expected: Timestamp = text.parse().unwrap();
+                assert_eq!(clock.common(text.as_bytes()), Some(expected), "{text}");
+                assert!(clock.hours.iter().any(|hour| hour.length == zone.len()));
+            }
         }
     }
 

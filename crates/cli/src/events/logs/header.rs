@@ -5,12 +5,13 @@
 //! time in one of the known forms, then words up to one that is a program's tag. docs/logs.md lists
 //! the forms.
 
+use super::scan::STAMP;
+use super::{blank, usual_stamp};
+
 /// The plugin's program name in syslog.
 pub(super) const TAG: &str = "sifcache";
 /// Maximum number of words between the time and the tag: host, relay, facility, and one spare.
 const MOST: usize = 4;
-/// Maximum length of a time in bytes; all known forms are shorter.
-const STAMP: usize = 48;
 
 /// The parts of a line before the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,11 +37,11 @@ pub(super) enum Program<'a> {
 
 /// Parses a line up to its message; returns `None` if it does not begin with a time.
 pub(super) fn read(line: &[u8]) -> Option<Header<'_>> {
-    let (line, end, is_protocol) = match usual_stamp_end(line) {
+    let (line, end, is_protocol) = match usual_stamp::end(line) {
         Some(end) => (line, end, false),
         None => {
             let (line, is_protocol) = without_priority(line);
-            (line, usual_stamp_end(line).or_else(|| stamp_end(line))?, is_protocol)
+            (line, usual_stamp::end(line).or_else(|| stamp_end(line))?, is_protocol)
         }
     };
     let (stamp, rest) = line.split_at_checked(end)?;
@@ -50,7 +51,7 @@ pub(super) fn read(line: &[u8]) -> Option<Header<'_>> {
 
 /// A host name without the names that syslog-ng chains to it (`source@host/relay`).
 fn bare(host: &[u8]) -> &[u8] {
-    if memchr::memchr2(b'@', b'/', host).is_none() {
+    if !host.iter().any(|byte| matches!(byte, b'@' | b'/')) {
         return host;
     }
     let host = host.rsplit(|byte| *byte == b'@').next().unwrap_or(host);
@@ -105,48 +106,12 @@ impl<'a> Iterator for Words<'a> {
 
     fn next(&mut self) -> Option<&'a [u8]> {
         let rest = self.rest();
-        let start = rest.iter().position(|byte| !is_blank(*byte))?;
+        let start = rest.iter().position(|byte| !blank::is(*byte))?;
         let word = rest.get(start..)?;
-        let word = word.get(..memchr::memchr2(b' ', b'\t', word).unwrap_or(word.len()))?;
+        let word = word.get(..blank::find(word).unwrap_or(word.len()))?;
         self.at += start + word.len();
         Some(word)
     }
-}
-
-fn is_blank(byte: u8) -> bool {
-    byte == b' ' || byte == b'\t'
-}
-
-/// The result of [`stamp_end`] for times in the two most common forms, which have each digit at the
-/// same place in millions of lines: `2026-11-24T03:03:15`, `Nov 24 03:03:15`, each possibly followed
-/// by more. Returns `None` for any other form.
-fn usual_stamp_end(line: &[u8]) -> Option<usize> {
-    let line = line.get(..STAMP).unwrap_or(line);
-    let end = |start: usize| {
-        let rest = line.get(start..)?;
-        Some(start + memchr::memchr2(b' ', b'\t', rest).unwrap_or(rest.len()))
-    };
-    if let Some(
-        [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, t, h1, h2, b':', n1, n2, b':', s1, s2],
-    ) = line.first_chunk()
-    {
-        let digits = [y1, y2, y3, y4, m1, m2, d1, d2, h1, h2, n1, n2, s1, s2];
-        let is_time = digits.iter().all(|byte| byte.is_ascii_digit()) && !is_blank(*t);
-        return is_time.then(|| end(19)).flatten();
-    }
-    let [m1, m2, m3, b' ', d1, d2, b' ', h1, h2, b':', n1, n2, b':', s1, s2] =
-        line.first_chunk()?
-    else {
-        return None;
-    };
-    let digits = [d2, h1, h2, n1, n2, s1, s2];
-    let is_time = digits.iter().all(|byte| byte.is_ascii_digit())
-        && (d1.is_ascii_digit() || *d1 == b' ')
-        && super::stamp::month(&[*m1, *m2, *m3]).is_some();
-    let end = is_time.then(|| end(15)).flatten()?;
-    // A year can follow.
-    let is_word = matches!(line.get(end..), Some([b' ', next, ..]) if next.is_ascii_alphabetic());
-    is_word.then_some(end)
 }
 
 /// The end of the time at the start of the line.

@@ -135,18 +135,12 @@ struct State<'a> {
     hosts: Vec<Host>,
     steps: Vec<Step>,
     /// Commands that are not counted yet. Their results do not depend on the order of the lines.
-    batch: Batch<'a, Written<'a>>,
+    /// Each has the index of the host that wrote its line.
+    batch: Batch<'a, usize>,
     current: Option<usize>,
     days: Days,
     events: u64,
     forged: u64,
-}
-
-/// The line of a command, and the host that wrote it.
-#[derive(Debug, Clone, Copy)]
-struct Written<'a> {
-    line: &'a [u8],
-    host: usize,
 }
 
 impl<'a> State<'a> {
@@ -259,29 +253,33 @@ impl<'a> State<'a> {
     fn usual(&mut self, header: &Header<'a>, line: &'a [u8], place: Place) -> bool {
         let Program::Ours(message) = header.program else { return false };
         let is_trimmed = line.last().is_some_and(u8::is_ascii_graphic);
-        let text = std::str::from_utf8(message).ok().filter(|_| is_trimmed && line.is_ascii());
-        let Some((head, rest)) = text.and_then(head::split) else { return false };
+        if !is_trimmed || !line.is_ascii() {
+            return false;
+        }
+        let Some((head, rest)) = head::split(message) else { return false };
         let Some(time) = self.clock.moment(header.stamp) else { return false };
         if time > stamp::tomorrow(self.reader.now) {
             return false;
         }
         let Some(host) = self.current else { return false };
         let command = Command { head, rest, time, place };
-        self.batch.push(self.reader.tally, command, Written { line, host });
+        self.batch.push(self.reader.tally, command, host);
         true
     }
 
     /// Counts the commands of the batch.
     fn count(&mut self) {
         let (mut batch, mut others) = (std::mem::take(&mut self.batch), Vec::new());
-        batch.count(self.reader.tally, &mut |command, written, added| match added {
-            Some(added) => self.event(Some(written.host), &command.head, command.time, added),
-            None => others.push((command.place, *written)),
+        batch.count(self.reader.tally, &mut |command, host, added| match added {
+            Some(added) => self.event(Some(*host), &command.head, command.time, added),
+            None => others.push((command.place, *host)),
         });
         self.batch = batch;
-        others.sort_unstable_by_key(|(place, _)| *place);
-        for (place, Written { line, host }) in others {
-            self.ours(line, place, Some(host));
+        others.sort_unstable();
+        let bytes = self.bytes;
+        for (place, host) in others {
+            let rest = bytes.get(place.1..).unwrap_or_default();
+            self.ours(chunks::first_line(rest), place, Some(host));
         }
     }
 

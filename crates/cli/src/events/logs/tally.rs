@@ -7,7 +7,7 @@ use crate::events::event::Event;
 use crate::events::head::{self, Head};
 use jiff::Timestamp;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// The number of parts, each with a lock of its own.
 pub(super) const PARTS: usize = 32;
@@ -65,7 +65,7 @@ pub(crate) type Place = (u64, usize);
 pub(super) struct Command<'a> {
     pub(super) head: Head,
     /// The text after the head.
-    pub(super) rest: &'a str,
+    pub(super) rest: &'a [u8],
     pub(super) time: Timestamp,
     pub(super) place: Place,
 }
@@ -94,6 +94,15 @@ impl<'a> Tally<'a> {
         Some(self.parts.get(number)?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Like [`Self::part`], but returns `None` if another thread has the part.
+    pub(super) fn free_part(&self, number: usize) -> Option<MutexGuard<'_, Part>> {
+        match self.parts.get(number)?.try_lock() {
+            Ok(part) => Some(part),
+            Err(TryLockError::Poisoned(error)) => Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Counts a command in its part. `found` is the index of its text, if the part has it. Returns
     /// `None` if the text is not one that the plugin writes after such a head.
     pub(super) fn add(
@@ -106,7 +115,7 @@ impl<'a> Tally<'a> {
         let Command { head, rest, time, place } = command;
         let texts = part.texts(head.is_hit);
         let new = || {
-            let event = head::subject(head.is_hit, rest)?;
+            let event = head::subject(head.is_hit, std::str::from_utf8(rest).ok()?)?;
             Some(Counts { size: self.size(&event), ..Counts::default() })
         };
         let counts = match found {
@@ -130,7 +139,7 @@ impl<'a> Tally<'a> {
         place: Place,
     ) -> Option<(Head, Added)> {
         let (head, rest) = head::of(event);
-        let command = Command { head, rest: &rest, time, place };
+        let command = Command { head, rest: rest.as_bytes(), time, place };
         let (hash, number) = self.hash(&command);
         let added = self.add(&mut *self.part(number)?, &command, hash, None)?;
         Some((head, added))
@@ -154,10 +163,9 @@ impl Part {
         if is_hit { &mut self.hits } else { &mut self.misses }
     }
 
-    /// The index of the text of a command, which has this hash.
-    pub(super) fn find(&self, command: &Command<'_>, hash: u64) -> Option<usize> {
-        let texts = if command.head.is_hit { &self.hits } else { &self.misses };
-        texts.find(hash, command.rest)
+    /// The texts of hits or of misses.
+    pub(super) fn texts_of(&self, is_hit: bool) -> &Texts<Counts> {
+        if is_hit { &self.hits } else { &self.misses }
     }
 
     /// The number of texts.
@@ -170,6 +178,7 @@ impl Part {
     pub(crate) fn each(self, take: &mut dyn FnMut(Event, Counts)) {
         for (is_hit, texts) in [(true, self.hits), (false, self.misses)] {
             texts.each(&mut |rest, counts| {
+                let rest = std::str::from_utf8(rest).unwrap_or_default();
                 if let Some(event) = head::subject(is_hit, rest) {
                     take(event, counts);
                 }

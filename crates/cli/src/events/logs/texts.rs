@@ -3,13 +3,14 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
+use std::ops::Range;
 
 /// The hash function. Everybody can write texts into logs, so it is one with a random key.
 #[derive(Debug, Default)]
 pub(super) struct Hasher(RandomState);
 
 impl Hasher {
-    pub(super) fn hash(&self, text: &str) -> u64 {
+    pub(super) fn hash(&self, text: &[u8]) -> u64 {
         self.0.hash_one(text)
     }
 }
@@ -18,7 +19,7 @@ impl Hasher {
 #[derive(Debug)]
 pub(super) struct Texts<T> {
     /// All texts, one after the other.
-    all: String,
+    all: Vec<u8>,
     entries: Vec<Entry<T>>,
     /// A hash table with open addressing. Its size is a power of two, or 0 without any text.
     slots: Vec<Slot>,
@@ -42,7 +43,7 @@ struct Slot {
 
 impl<T> Default for Texts<T> {
     fn default() -> Self {
-        Self { all: String::new(), entries: Vec::new(), slots: Vec::new() }
+        Self { all: Vec::new(), entries: Vec::new(), slots: Vec::new() }
     }
 }
 
@@ -53,9 +54,9 @@ impl<T> Texts<T> {
     }
 
     /// Calls `take` with each text and its value.
-    pub(super) fn each(self, take: &mut dyn FnMut(&str, T)) {
+    pub(super) fn each(self, take: &mut dyn FnMut(&[u8], T)) {
         for entry in self.entries {
-            take(text(&self.all, &entry), entry.value);
+            take(self.all.get(place(&entry)).unwrap_or_default(), entry.value);
         }
     }
 
@@ -64,7 +65,7 @@ impl<T> Texts<T> {
     pub(super) fn value(
         &mut self,
         hash: u64,
-        text: &str,
+        text: &[u8],
         new: impl FnOnce() -> Option<T>,
     ) -> Option<&mut T> {
         let index = match self.find(hash, text) {
@@ -87,14 +88,25 @@ impl<T> Texts<T> {
     }
 
     /// The index of a text with this hash. It does not change when further texts are added.
-    pub(super) fn find(&self, hash: u64, searched: &str) -> Option<usize> {
+    pub(super) fn find(&self, hash: u64, searched: &[u8]) -> Option<usize> {
+        self.first(hash, |index| self.text(self.place_of(index)) == searched)
+    }
+
+    /// The index of the first text whose hash has the same low half. In almost all cases, it is the
+    /// text with this hash, if there is one.
+    pub(super) fn likely(&self, hash: u64) -> Option<usize> {
+        self.first(hash, |_| true)
+    }
+
+    /// The index of the first text for whose hash the low half is the same and that is accepted.
+    fn first(&self, hash: u64, accept: impl Fn(usize) -> bool) -> Option<usize> {
         let hash = low(hash);
         let mut at = self.start(hash);
         loop {
             let slot = self.slots.get(at).filter(|slot| slot.next != 0)?;
             if slot.hash == hash {
                 let index = usize::try_from(slot.next - 1).ok()?;
-                if text(&self.all, self.entries.get(index)?) == searched {
+                if accept(index) {
                     return Some(index);
                 }
             }
@@ -102,24 +114,34 @@ impl<T> Texts<T> {
         }
     }
 
+    /// Where the text with this index is.
+    pub(super) fn place_of(&self, index: usize) -> Range<usize> {
+        self.entries.get(index).map(place).unwrap_or_default()
+    }
+
+    /// The text at this place.
+    pub(super) fn text(&self, place: Range<usize>) -> &[u8] {
+        self.all.get(place).unwrap_or_default()
+    }
+
     /// Inserts a new text, and returns its index. `None` if there are too many texts.
-    fn insert(&mut self, hash: u32, text: &str, entry: Entry<T>) -> Option<usize> {
+    fn insert(&mut self, hash: u32, text: &[u8], entry: Entry<T>) -> Option<usize> {
         let index = self.entries.len();
         let next = u32::try_from(index).ok()?.checked_add(1)?;
         // At most three of four slots are used, so that a search ends soon.
         if (index + 1) * 4 > self.slots.len() * 3 {
             let larger = vec![Slot::default(); (self.slots.len() * 2).max(8)];
             let slots = std::mem::replace(&mut self.slots, larger);
-            slots.into_iter().filter(|slot| slot.next != 0).for_each(|slot| self.place(slot));
+            slots.into_iter().filter(|slot| slot.next != 0).for_each(|slot| self.fill(slot));
         }
-        self.all.push_str(text);
+        self.all.extend_from_slice(text);
         self.entries.push(entry);
-        self.place(Slot { hash, next });
+        self.fill(Slot { hash, next });
         Some(index)
     }
 
     /// Fills the first free slot for this hash.
-    fn place(&mut self, slot: Slot) {
+    fn fill(&mut self, slot: Slot) {
         let mut at = self.start(slot.hash);
         while self.slots.get(at).is_some_and(|slot| slot.next != 0) {
             at = self.after(at);
@@ -138,9 +160,9 @@ impl<T> Texts<T> {
     }
 }
 
-fn text<'a, T>(all: &'a str, entry: &Entry<T>) -> &'a str {
-    let length = usize::try_from(entry.length).unwrap_or_default();
-    all.get(entry.start..entry.start + length).unwrap_or_default()
+/// Where the text of an entry is.
+fn place<T>(entry: &Entry<T>) -> Range<usize> {
+    entry.start..entry.start + usize::try_from(entry.length).unwrap_or_default()
 }
 
 /// The low half of a hash.
@@ -165,14 +187,22 @@ mod tests {
             let (hasher, mut texts) = (Hasher::default(), Texts::default());
             let mut expected: HashMap<&str, u32> = HashMap::new();
             for text in &all {
-                let hash = hasher.hash(text) & mask;
+                let bytes = text.as_bytes();
+                let hash = hasher.hash(bytes) & mask;
                 let known = expected.contains_key(text.as_str());
-                prop_assert_eq!(texts.value(hash, text, || None).is_some(), known);
-                *texts.value(hash, text, || Some(0)).unwrap() += 1;
+                prop_assert_eq!(texts.find(hash, bytes).is_some(), known);
+                prop_assert!(texts.likely(hash).is_some() >= known);
+                prop_assert_eq!(texts.value(hash, bytes, || None).is_some(), known);
+                *texts.value(hash, bytes, || Some(0)).unwrap() += 1;
+                let found = texts.find(hash, bytes).unwrap();
+                prop_assert_eq!(texts.text(texts.place_of(found)), bytes);
                 *expected.entry(text).or_default() += 1;
             }
             prop_assert_eq!(texts.len(), expected.len());
-            texts.each(&mut |text, count| assert_eq!(expected.remove(text), Some(count)));
+            texts.each(&mut |text, count| {
+                let text = std::str::from_utf8(text).unwrap();
+                assert_eq!(expected.remove(text), Some(count));
+            });
             prop_assert!(expected.is_empty());
         }
     }
@@ -182,13 +212,14 @@ mod tests {
         let (hasher, mut texts) = (Hasher::default(), Texts::default());
         for number in (0..10_000).chain(0..10_000) {
             let text = format!("text {number}");
-            let value = texts.value(hasher.hash(&text), &text, || Some((number, 0))).unwrap();
+            let hash = hasher.hash(text.as_bytes());
+            let value = texts.value(hash, text.as_bytes(), || Some((number, 0))).unwrap();
             assert_eq!(value.0, number);
             value.1 += 1;
         }
         assert!(texts.len() == 10_000 && texts.slots.len() <= 1 << 14, "{}", texts.slots.len());
         texts.each(&mut |text, (number, count)| {
-            assert_eq!((text, count), (format!("text {number}").as_str(), 2));
+            assert_eq!((text, count), (format!("text {number}").as_bytes(), 2));
         });
     }
 }

@@ -1,4 +1,4 @@
-use super::{Header, Program, read, stamp_end, usual_stamp_end, without_priority};
+use super::{Header, Program, read, stamp_end, usual_stamp, without_priority};
 use proptest::prelude::*;
 
 const MESSAGE: &str = "event=miss uid=1 via=shim reference=docker.io/o/i:1";
@@ -112,7 +112,7 @@ fn usual_times_are_recognized_by_their_digits() {
         ("Nov x4 03:03:15 n1 a: b", None),
         ("<30>Nov 24 03:03:15 n1 a: b", None),
     ] {
-        assert_eq!(usual_stamp_end(line.as_bytes()), end, "{line}");
+        assert_eq!(usual_stamp::end(line.as_bytes()), end, "{line}");
     }
 }
 
@@ -123,7 +123,7 @@ proptest! {
         line in "(<30>)?(1 |7 )?(2026-1[0-9]-24[T \t_]|Nov [ 1-9x]4 |Nov 24 ([12]026 )?|Nox 24 )\
                  03:03:1[0-9x](\\.[0-9]{0,9})?([Z+ ][0:]{0,30})?([ \t]{1,2}(2026|1x|n1|[a-z0-9.:]{1,20})){0,3}",
     ) {
-        if let Some(end) = usual_stamp_end(line.as_bytes()) {
+        if let Some(end) = usual_stamp::end(line.as_bytes()) {
             prop_assert_eq!(without_priority(line.as_bytes()), (line.as_bytes(), false));
             prop_assert_eq!(stamp_end(line.as_bytes()), Some(end));
         }
