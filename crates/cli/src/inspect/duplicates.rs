@@ -25,7 +25,8 @@ pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
         found_as.extend(group.iter().copied().zip(all));
     }
     for index in alone {
-        files.get_mut(index).into_iter().for_each(|file| file.is_found = true);
+        let file = usize::try_from(index).ok().and_then(|index| files.get_mut(index));
+        file.into_iter().for_each(|file| file.is_found = true);
     }
     for (index, found_as) in found_as {
         if let Some(file) = files.get_mut(index) {
@@ -37,26 +38,33 @@ pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
 
 /// The usable files that are the only one of their reference and have a universal name, which are
 /// nearly all; and the others by reference.
-fn groups(files: &[File]) -> (Vec<usize>, BTreeMap<String, Vec<usize>>) {
-    let usable = files.iter().enumerate().filter(|(_, file)| file.is_usable());
-    let mut keys: Vec<(NonZeroU64, usize)> =
-        usable.filter_map(|(index, file)| Some((file.key?, index))).collect();
-    keys.sort_unstable();
+fn groups(files: &[File]) -> (Vec<u32>, BTreeMap<String, Vec<usize>>) {
+    let file = |index: u32| files.get(usize::try_from(index).ok()?);
+    let key = |index: u32| file(index).filter(|file| file.is_usable()).and_then(|file| file.key);
     let (mut alone, mut groups) = (Vec::new(), BTreeMap::<String, Vec<usize>>::new());
-    for same in keys.chunk_by(|one, other| one.0 == other.0) {
-        let is_alone = |index: usize| files.get(index).is_some_and(|file| file.is_universal);
-        match same {
-            [(_, index)] if is_alone(*index) => alone.push(*index),
-            _ => {
-                for (_, index) in same {
-                    let reference = files.get(*index).and_then(File::reference);
-                    let name = reference.map(|reference| reference.to_string());
-                    groups.entry(name.unwrap_or_default()).or_default().push(*index);
-                }
-            }
-        }
-    }
+    each_key(u32::try_from(files.len()).unwrap_or(u32::MAX), &key, &mut |same| match same {
+        [index] if file(*index).is_some_and(|file| file.is_universal) => alone.push(*index),
+        _ => same.iter().for_each(|index| {
+            let reference = file(*index).and_then(File::reference);
+            let name = reference.map(|reference| reference.to_string());
+            let group = groups.entry(name.unwrap_or_default()).or_default();
+            group.extend(usize::try_from(*index));
+        }),
+    });
     (alone, groups)
+}
+
+/// Calls `take` with the numbers below `count` that have each key, in their order.
+fn each_key(count: u32, key: &dyn Fn(u32) -> Option<NonZeroU64>, take: &mut dyn FnMut(&[u32])) {
+    // There can be hundreds of thousands of files, so only a half of each key is held.
+    let half = |number: u32| Some((u32::try_from(key(number)?.get() >> 32).ok()?, number));
+    let mut halves: Vec<(u32, u32)> = (0..count).filter_map(half).collect();
+    halves.sort_unstable();
+    for alike in halves.chunk_by(|one, other| one.0 == other.0) {
+        let mut alike: Vec<u32> = alike.iter().map(|(_, number)| *number).collect();
+        alike.sort_by_key(|number| key(*number));
+        alike.chunk_by(|one, other| key(*one) == key(*other)).for_each(&mut *take);
+    }
 }
 
 /// The files for one reference, and the file that each spelling of it leads to.
@@ -214,12 +222,27 @@ fn is_same(one: &Reference, other: &Reference) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::equivalents;
+    use super::{each_key, equivalents};
     use sifcache_core::reference::Reference;
+    use std::num::NonZeroU64;
 
     fn all(text: &str) -> Vec<String> {
         let reference = Reference::parse(text.as_bytes()).unwrap();
         equivalents(&reference).iter().map(|one| one.typed().to_owned()).collect()
+    }
+
+    /// Half of a key does not tell references apart.
+    #[test]
+    fn keys_that_are_alike_are_told_apart() {
+        let keys = [(7, 2), (7, 1), (0, 0), (7, 2), (3, 9), (7, 1), (0, 1), (7, 3), (0, 1)];
+        let key = |number: u32| {
+            let (upper, lower): (u64, u64) = keys[usize::try_from(number).unwrap()];
+            NonZeroU64::new(upper << 32 | lower)
+        };
+        let mut all = Vec::new();
+        each_key(9, &key, &mut |same| all.push(same.to_vec()));
+        all.sort();
+        assert_eq!(all, [vec![0, 3], vec![1, 5], vec![4], vec![6, 8], vec![7]]);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// The number of files whose records a thread reads in a row.
 const PART: usize = 64;
+/// The number of parts whose records are held at a time.
+const PARTS: usize = 128;
 
 /// Finds the record of each file, which may be stored under any of its names. `root` is the image
 /// root of all files.
@@ -27,21 +29,27 @@ pub(crate) fn load_all(root: &Path, files: &mut [File], watchdog: &Watchdog) {
     let mut groups: Vec<&[u32]> = indices.chunk_by(is_same).collect();
     // The records of one directory are next to each other.
     groups.sort_unstable();
-    let parts = groups.par_chunks(PART).flat_map_iter(|groups| {
-        let mut reader = Reader { files, watchdog, records: Directory::below(directory.clone()) };
-        groups.iter().filter_map(|group| reader.found(group)).collect::<Vec<_>>()
-    });
-    let found: Vec<Found<'_>> = parts.collect();
-    for Found { names, recorded, known, mismatches } in found {
-        for index in names {
-            if let Some(file) = file_mut(files, *index) {
-                (file.recorded, file.known) = (Some(recorded), Some(known));
-            }
+    for groups in groups.chunks(PART * PARTS) {
+        let parts = groups.par_chunks(PART).map(|groups| {
+            let records = Directory::below(directory.clone());
+            let mut reader = Reader { files, watchdog, records };
+            groups.iter().filter_map(|group| reader.found(group)).collect::<Vec<_>>()
+        });
+        let found: Vec<Vec<Found<'_>>> = parts.collect();
+        found.into_iter().flatten().for_each(|found| note(files, found));
+    }
+}
+
+/// Adds a record to the names of its file.
+fn note(files: &mut [File], Found { names, recorded, known, mismatches }: Found<'_>) {
+    for index in names {
+        if let Some(file) = file_mut(files, *index) {
+            (file.recorded, file.known) = (Some(recorded), Some(known));
         }
-        for (index, what) in mismatches {
-            if let Some(file) = file_mut(files, index) {
-                file.rare.get_or_insert_default().mismatch = Some(what);
-            }
+    }
+    for (index, what) in mismatches {
+        if let Some(file) = file_mut(files, index) {
+            file.rare.get_or_insert_default().mismatch = Some(what);
         }
     }
 }
