@@ -96,7 +96,8 @@ impl Entry {
         let line = std::str::from_utf8(bytes).ok()?.strip_suffix('\n')?;
         let fields = fields::parse(line)?;
         let find = |key: &str| {
-            let mut values = fields.iter().filter(|(name, _)| *name == key).map(|(_, value)| value);
+            let mut values =
+                fields.iter().filter(|(name, _)| *name == key).map(|(_, value)| &**value);
             // A second value for a key is an error.
             values.next().filter(|_| values.next().is_none())
         };

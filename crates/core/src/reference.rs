@@ -281,7 +281,15 @@ impl Reference {
 /// transport is not docker, the URI.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.full_repository())?;
+        match self.transport {
+            // Hundreds of thousands of references are printed, without memory for their parts.
+            Transport::Docker if !self.registry.is_empty() => {
+                f.write_str(&self.registry)?;
+                f.write_str("/")?;
+                f.write_str(&self.repository)?;
+            }
+            _ => f.write_str(&self.full_repository())?,
+        }
         if let Some(tag) = &self.tag {
             write!(f, ":{tag}")?;
         }
@@ -294,8 +302,11 @@ impl fmt::Display for Reference {
 
 /// `bytes` as text, if each of them is allowed in some part of a reference.
 fn printable(bytes: &[u8]) -> Result<&str, Error> {
-    let invalid =
-        bytes.iter().find(|byte| !(byte.is_ascii_alphanumeric() || b"._-/:@+[]".contains(byte)));
+    let is_allowed = |byte: &u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'_' | b'-' | b'/' | b':' | b'@' | b'+' | b'[' | b']')
+    };
+    let invalid = bytes.iter().find(|byte| !is_allowed(byte));
     match (invalid, std::str::from_utf8(bytes)) {
         (Some(byte), _) => Err(Error::Byte(*byte)),
         (None, Ok("")) | (None, Err(_)) => Err(Error::Empty),
