@@ -1,5 +1,7 @@
 //! When images last served a job. The times are read from logs and saved in the image root.
 
+mod uses;
+
 use crate::cache::store::file::Directory;
 use crate::cache::store::{STATE, Store, metadata};
 use crate::events::logs::evidence::Evidence;
@@ -8,9 +10,10 @@ use crate::events::logs::{Hits, Times};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashSet};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
+use uses::Uses;
 
 /// The file name in the hidden directory.
 const FILE: &str = "last_used.json";
@@ -23,10 +26,10 @@ pub(crate) struct UsageIndex {
     #[serde(default)]
     nodes: Evidence,
     /// The time of the last use of each image, by its name relative to the root.
-    last: BTreeMap<String, Timestamp>,
+    last: Uses,
     /// The time of the last pull that created a link to each image, by the image's name.
     #[serde(default)]
-    linked: BTreeMap<String, Timestamp>,
+    linked: Uses,
 }
 
 impl UsageIndex {
@@ -41,8 +44,7 @@ impl UsageIndex {
     pub(crate) fn learn(&mut self, root: &Path, hits: &Hits, read: &Read) {
         for hits in [hits, &read.future.hits] {
             for (times, paths) in [(&mut self.last, &hits.used), (&mut self.linked, &hits.linked)] {
-                let names = names(root, paths).into_iter();
-                names.for_each(|(name, time)| record(times, name, time));
+                times.add(names(root, paths));
             }
         }
         self.learn_periods(read);
@@ -73,12 +75,12 @@ impl UsageIndex {
 
     /// When the image of this name last served a job, if that is known.
     pub(crate) fn last(&self, name: &str) -> Option<Timestamp> {
-        self.last.get(name).copied()
+        self.last.get(name)
     }
 
     /// When a pull last created a link to the image of this name, if that is known.
     pub(crate) fn last_link(&self, name: &str) -> Option<Timestamp> {
-        self.linked.get(name).copied()
+        self.linked.get(name)
     }
 
     /// Saves the times under the image root.
@@ -91,29 +93,32 @@ impl UsageIndex {
 }
 
 /// Removes the entries of names that no longer exist. Returns whether there are any.
-fn tidy(times: &mut BTreeMap<String, Timestamp>, root: &Path) -> bool {
-    let name_if_gone = |directory: &mut Directory, (name, _): (&String, _)| {
-        (!directory.has(name)).then(|| name.clone())
+fn tidy(times: &mut Uses, root: &Path) -> bool {
+    let exists = |directory: &mut Directory, index| {
+        times.at(index).is_some_and(|(name, _)| directory.has(name))
     };
-    let names = times.par_iter().map_init(|| Directory::below(root.to_owned()), name_if_gone);
-    let gone: HashSet<String> = names.flatten_iter().collect();
-    times.retain(|name, _| !gone.contains(name));
-    !gone.is_empty()
+    let exist = (0..times.len()).into_par_iter();
+    let exist: Vec<bool> = exist.map_init(|| Directory::below(root.to_owned()), exists).collect();
+    let is_any_gone = exist.contains(&false);
+    if is_any_gone {
+        times.retain(|index| exist.get(index) == Some(&true));
+    }
+    is_any_gone
 }
 
 /// Records times that are later than the recorded ones, except for names that do not exist. Returns
 /// whether there are any.
-fn update(times: &mut BTreeMap<String, Timestamp>, root: &Path, paths: &Times) -> bool {
+fn update(times: &mut Uses, root: &Path, paths: &Times) -> bool {
     // If a log is read again, almost all times are known.
     let is_later =
-        |(name, time): &(&str, Timestamp)| times.get(*name).is_none_or(|last| last < time);
+        |(name, time): &(&str, Timestamp)| times.get(name).is_none_or(|last| last < *time);
     let later: Vec<(&str, Timestamp)> =
         names(root, paths).into_par_iter().filter(is_later).collect();
     let mut is_new = false;
     let mut unknown = Vec::new();
     for (name, time) in later {
-        match times.get_mut(name) {
-            Some(last) => (*last, is_new) = (time.max(*last), true),
+        match times.get(name) {
+            Some(last) => is_new |= times.set(name, time.max(last)),
             None => unknown.push((name, time)),
         }
     }
@@ -122,8 +127,9 @@ fn update(times: &mut BTreeMap<String, Timestamp>, root: &Path, paths: &Times) -
     let existing =
         unknown.into_par_iter().map_init(|| Directory::below(root.to_owned()), if_exists);
     let existing: Vec<(&str, Timestamp)> = existing.flatten_iter().collect();
-    existing.iter().for_each(|(name, time)| record(times, name, *time));
-    is_new || !existing.is_empty()
+    is_new |= !existing.is_empty();
+    times.add(existing);
+    is_new
 }
 
 /// A name and its time, if the name exists.
@@ -134,38 +140,40 @@ fn if_exists<'a>(
     directory.has(one.0).then_some(one)
 }
 
-/// Records the time if it is later than the recorded one.
-fn record(times: &mut BTreeMap<String, Timestamp>, name: &str, time: Timestamp) {
-    match times.get_mut(name) {
-        Some(last) => *last = time.max(*last),
-        None => drop(times.insert(name.to_owned(), time)),
-    }
-}
-
 /// The names of the paths below a root, with their times.
 pub(crate) fn names<'a>(root: &Path, paths: &'a Times) -> Vec<(&'a str, Timestamp)> {
     let name = |index: usize| {
         let (path, time) = paths.get(index);
-        Some((path.strip_prefix(root).ok().and_then(name)?, time))
+        Some((name_below(root, path)?, time))
     };
     (0..paths.len()).into_par_iter().filter_map(name).collect()
 }
 
-/// The text of a path relative to a root, or `None` if it is not UTF-8 or has a component such as
-/// `..`. A log line can contain any path.
-fn name(path: &Path) -> Option<&str> {
-    let inside = path.components().all(|part| matches!(part, Component::Normal(_)));
-    path.to_str().filter(|_| inside)
+/// The text of a path relative to a root, or `None` if it is not below the root, is not UTF-8 or has
+/// a component such as `..`. A log line can contain any path.
+pub(crate) fn name_below<'a>(root: &Path, path: &'a Path) -> Option<&'a str> {
+    // `Path` would compare all components, which takes far longer.
+    let (above, bytes) = (root.as_os_str().as_bytes(), path.as_os_str().as_bytes());
+    let rest = bytes.strip_prefix(above).filter(|_| !above.is_empty());
+    let rest = rest.and_then(|rest| rest.strip_prefix(b"/"));
+    let is_plain = |part: &[u8]| !matches!(part, b"" | b"." | b"..");
+    if let Some(rest) = rest.filter(|rest| rest.split(|byte| *byte == b'/').all(is_plain)) {
+        return std::str::from_utf8(rest).ok();
+    }
+    let name = path.strip_prefix(root).ok()?;
+    let inside = name.components().all(|part| matches!(part, Component::Normal(_)));
+    name.to_str().filter(|_| inside)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::UsageIndex;
+    use super::{UsageIndex, name_below};
     use crate::cache::store::tests::store;
     use crate::events::logs::read::Read;
     use crate::events::logs::{Hits, Times};
     use jiff::Timestamp;
-    use std::path::Path;
+    use proptest::prelude::*;
+    use std::path::{Component, Path};
 
     fn day(number: i64) -> Timestamp {
         Timestamp::from_second(number * 86_400).unwrap()
@@ -244,13 +252,29 @@ mod tests {
         usage.learn(store.root(), &hits, &Read::default());
         assert_eq!(usage.last.len(), 2);
         assert!(usage.update(store.root(), &hits, &Read::default()));
-        assert_eq!(usage.last.keys().collect::<Vec<_>>(), ["i:1"]);
+        assert_eq!(usage.last.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["i:1"]);
         assert!(!usage.update(store.root(), &hits, &Read::default()));
         // The times of a path are in no particular order.
         let used = times(&[(&here, 3), (&here, 2), (&gone, 2)]);
         let hits = Hits { used, ..Hits::default() };
         assert!(usage.update(store.root(), &hits, &Read::default()));
         assert_eq!(usage.last("i:1"), Some(day(3)));
+    }
+
+    proptest! {
+        /// Names are those of `Path`.
+        #[test]
+        fn a_name_is_below_its_root(
+            root in "(/{0,2}[ab.]{1,2}){0,2}/?",
+            path in "(/{0,2}[ab.ü]{1,2}){0,4}/?",
+        ) {
+            let (root, path) = (Path::new(&root), Path::new(&path));
+            let inside = |name: &&Path| {
+                name.components().all(|part| matches!(part, Component::Normal(_)))
+            };
+            let expected = path.strip_prefix(root).ok().filter(inside).and_then(Path::to_str);
+            prop_assert_eq!(name_below(root, path), expected);
+        }
     }
 
     /// Times of nodes are saved even if no image was used.

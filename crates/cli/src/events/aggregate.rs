@@ -17,8 +17,10 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use rayon::prelude::*;
+use sifcache_core::reference::Reference;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
@@ -121,7 +123,7 @@ impl Count {
             jobs: counts.jobs,
             users: counts.users,
             refused: BTreeMap::new(),
-            references: event.reference.to_string().into(),
+            references: printed(&event.reference),
         }
     }
 
@@ -148,6 +150,14 @@ impl Count {
     pub(crate) fn references(&self) -> impl Iterator<Item = &str> {
         self.references.split(' ')
     }
+}
+
+/// The full form of a reference, in memory of about the right size.
+fn printed(reference: &Reference) -> Box<str> {
+    let mut text = String::with_capacity(reference.typed().len() + "docker.io/library/".len());
+    // Writing to a string cannot fail.
+    let _ = write!(text, "{reference}");
+    text.into()
 }
 
 /// A key and its counts.

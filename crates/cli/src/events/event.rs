@@ -7,6 +7,7 @@
 use sifcache_core::decision::Kind;
 use sifcache_core::fields;
 use sifcache_core::reference::Reference;
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -52,11 +53,11 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
 }
 
 /// The fields of a line.
-pub(super) type Fields<'a> = [(&'a str, Vec<u8>)];
+pub(super) type Fields<'a> = [(&'a str, Cow<'a, [u8]>)];
 
 /// The value of the first field with this key.
 fn first<'a>(fields: &'a Fields<'_>, key: &str) -> Option<&'a [u8]> {
-    fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_slice())
+    fields.iter().find(|(name, _)| *name == key).map(|(_, value)| &**value)
 }
 
 /// A hit or a miss with what these fields say about the image and the lookup. The other fields of

@@ -113,9 +113,13 @@ fn details(message: &str) -> (Option<Vec<u8>>, u64, bool) {
     let inner = inner.trim_end();
     let inner = if message.starts_with("event=") { inner } else { inner.trim_end_matches(']') };
     let fields = fields::parse(inner.trim_end()).unwrap_or_default();
-    let first = |key: &str| fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value);
-    let number = |value: &Vec<u8>| std::str::from_utf8(value).ok()?.parse().ok();
-    (first("via").cloned(), first("tasks").and_then(number).unwrap_or(1), first("wait").is_some())
+    let first = |key: &str| fields.iter().find(|(name, _)| *name == key).map(|(_, value)| &**value);
+    let number = |value: &[u8]| std::str::from_utf8(value).ok()?.parse().ok();
+    (
+        first("via").map(<[u8]>::to_vec),
+        first("tasks").and_then(number).unwrap_or(1),
+        first("wait").is_some(),
+    )
 }
 
 #[cfg(test)]

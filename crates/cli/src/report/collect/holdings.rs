@@ -19,7 +19,7 @@ use sifcache_core::settings::Settings;
 use sorted::Sorted;
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// All image roots.
@@ -120,11 +120,7 @@ impl Holdings {
     /// What is known about the file at this path. A log can contain any path, so only paths in an
     /// image root are looked at.
     pub(crate) fn find(&self, path: &Path) -> Found {
-        let inside = |root: &Path| {
-            let name = path.strip_prefix(root).ok()?;
-            let is_plain = name.components().all(|part| matches!(part, Component::Normal(_)));
-            name.to_str().filter(|_| is_plain)
-        };
+        let inside = |root: &Path| usage::name_below(root, path);
         let of_root = |root: &Held| inside(&root.path).map(|name| root.find(name));
         let known = |found: &Found| *found != Found::Unknown;
         if let Some(found) = self.roots.iter().filter_map(of_root).find(known) {
