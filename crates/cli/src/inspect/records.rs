@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// The number of files whose records a thread reads in a row.
 const PART: usize = 64;
 /// The number of parts whose records are held at a time.
-const PARTS: usize = 128;
+const PARTS: usize = 16;
 
 /// Finds the record of each file, which may be stored under any of its names. `root` is the image
 /// root of all files.
@@ -154,4 +154,45 @@ fn mismatch(reference: &Reference, record: &Record) -> Option<String> {
 pub(crate) fn report_mismatch(file: &File) -> Option<Finding> {
     let what = file.rare.as_ref()?.mismatch.as_ref()?;
     Some(Finding::problem(DIGEST_MISMATCH, file.path(), what, "remove this name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PART, PARTS};
+    use crate::cache::store::tests::{sif, store};
+    use crate::inspect::survey;
+    use jiff::Timestamp;
+    use sifcache_core::settings::Settings;
+    use std::fs;
+    use std::time::Duration;
+
+    /// More records than are held at a time.
+    #[test]
+    fn every_record_is_noted() {
+        let (_directory, store) = store();
+        let records = store.state().join("metadata/o");
+        fs::create_dir_all(&records).unwrap();
+        let count = PART * PARTS + 3;
+        for number in 0..count {
+            let file = store.path(&format!("o/i:{number}"));
+            sif(&file, 1);
+            let metadata = fs::metadata(&file).unwrap();
+            let record = serde_json::json!({
+                "reference": format!("docker.io/o/i:{number}"), "source": "-", "digests": [],
+                "added": Timestamp::from_second(number.try_into().unwrap()).unwrap(),
+                "runtime": null, "sha256": "", "size": metadata.len(),
+                "modified": Timestamp::try_from(metadata.modified().unwrap()).unwrap(),
+            });
+            fs::write(records.join(format!("i:{number}.json")), record.to_string()).unwrap();
+        }
+        let settings = Settings::with_roots(vec![store.root().to_owned()]);
+        let survey = survey::survey(&settings, Duration::from_secs(30)).unwrap();
+        let mut added: Vec<i64> = survey
+            .files
+            .iter()
+            .map(|file| file.known.unwrap().added().unwrap().as_second())
+            .collect();
+        added.sort_unstable();
+        assert!(added.into_iter().eq(0..count.try_into().unwrap()));
+    }
 }
