@@ -31,6 +31,7 @@
 
 pub(crate) mod architecture;
 pub(crate) mod directory;
+pub(crate) mod existence;
 pub(crate) mod file;
 pub(crate) mod lock;
 pub(crate) mod metadata;

@@ -3,13 +3,14 @@
 mod uses;
 
 use crate::cache::store::file::Directory;
-use crate::cache::store::{STATE, Store, metadata};
+use crate::cache::store::{STATE, Store, existence, metadata};
 use crate::events::logs::evidence::Evidence;
 use crate::events::logs::read::Read;
 use crate::events::logs::{Hits, Times};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
@@ -94,11 +95,8 @@ impl UsageIndex {
 
 /// Removes the entries of names that no longer exist. Returns whether there are any.
 fn tidy(times: &mut Uses, root: &Path) -> bool {
-    let exists = |directory: &mut Directory, index| {
-        times.at(index).is_some_and(|(name, _)| directory.has(name))
-    };
-    let exist = (0..times.len()).into_par_iter();
-    let exist: Vec<bool> = exist.map_init(|| Directory::below(root.to_owned()), exists).collect();
+    let name = |index| times.at(index).map_or("", |(name, _)| name);
+    let exist = existence::exist(root, times.len(), &name);
     let is_any_gone = exist.contains(&false);
     if is_any_gone {
         times.retain(|index| exist.get(index) == Some(&true));
@@ -110,10 +108,7 @@ fn tidy(times: &mut Uses, root: &Path) -> bool {
 /// whether there are any.
 fn update(times: &mut Uses, root: &Path, paths: &Times) -> bool {
     // If a log is read again, almost all times are known.
-    let is_later =
-        |(name, time): &(&str, Timestamp)| times.get(name).is_none_or(|last| last < *time);
-    let later: Vec<(&str, Timestamp)> =
-        names(root, paths).into_par_iter().filter(is_later).collect();
+    let later = later(times, names(root, paths));
     let mut is_new = false;
     let mut unknown = Vec::new();
     for (name, time) in later {
@@ -130,6 +125,19 @@ fn update(times: &mut Uses, root: &Path, paths: &Times) -> bool {
     is_new |= !existing.is_empty();
     times.add(existing);
     is_new
+}
+
+/// Those of the names that are unknown, or whose times are later than the recorded ones.
+fn later<'a>(times: &Uses, names: Vec<(&'a str, Timestamp)>) -> Vec<(&'a str, Timestamp)> {
+    // Many names are found faster in a hash table, even if it has to be made first.
+    let index: Option<HashMap<&str, Timestamp>> =
+        (names.len() > times.len() / 8).then(|| times.iter().collect());
+    let last = |name: &str| match &index {
+        Some(index) => index.get(name).copied(),
+        None => times.get(name),
+    };
+    let is_later = |(name, time): &(&str, Timestamp)| last(name).is_none_or(|last| last < *time);
+    names.into_par_iter().filter(is_later).collect()
 }
 
 /// A name and its time, if the name exists.

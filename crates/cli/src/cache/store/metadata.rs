@@ -107,10 +107,13 @@ pub(crate) fn modified(metadata: &Metadata) -> Option<Timestamp> {
 /// If the file cannot be read or is not a regular file.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = open(path)?;
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let mut bytes = Vec::new();
+    // One more than the size, so that the end is found without more memory.
+    let size = metadata.len().min(MAX_FILE_SIZE) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     file.take(MAX_FILE_SIZE).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
