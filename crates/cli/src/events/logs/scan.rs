@@ -236,7 +236,7 @@ pub(super) fn short(name: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Scan, Unusual, short};
+    use super::{Scan, Unusual, is_same_hour, short};
     use crate::events::event::Event;
     use crate::events::logs::chunks::{Chunk, Chunks};
     use crate::events::logs::part::Reader;
@@ -342,6 +342,20 @@ mod tests {
         let [begin, end, late] = [0, 30, 100]
             .map(|hours| (day(20_000) + jiff::SignedDuration::from_hours(hours)).to_string());
         assert_eq!(seen(&lines), times(&[("n1", &begin, &end), ("n1", &late, &late)]));
+    }
+
+    #[test]
+    fn hours_are_compared_in_all_forms() {
+        for (one, other, expected) in [
+            ("2026-11-24T03:03:15Z", "2026-11-24T03:59:00Z", true),
+            ("2026-11-24T03:03:15Z", "2026-11-24T04:03:15Z", false),
+            ("Tue 2026-11-24 03:03:15 UTC", "Tue 2026-11-24 03:59:00 UTC", true),
+            ("Tue 2026-11-24 03:03:15 UTC", "Tue 2026-11-24 04:03:15 UTC", false),
+            ("1795889391.567", "1795889999", true),
+            ("1795889391.567", "1795881391.567", false),
+        ] {
+            assert_eq!(is_same_hour(one.as_bytes(), other.as_bytes()), expected, "{one} {other}");
+        }
     }
 
     #[test]
