@@ -21,10 +21,12 @@ const fn is_plain(byte: &u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'=')
 }
 
-/// The keys and values of a line, or `None` if the line has another form. Only a quoted value needs
-/// memory of its own.
+/// A key and its value. Only a quoted value needs memory of its own.
+pub type Field<'a> = (&'a str, Cow<'a, [u8]>);
+
+/// The keys and values of a line, or `None` if the line has another form.
 #[must_use]
-pub fn parse(text: &str) -> Option<Vec<(&str, Cow<'_, [u8]>)>> {
+pub fn parse(text: &str) -> Option<Vec<Field<'_>>> {
     let mut fields = Vec::new();
     let mut rest = text;
     loop {

@@ -155,7 +155,6 @@ impl Count {
 /// The full form of a reference, in memory of about the right size.
 fn printed(reference: &Reference) -> Box<str> {
     let mut text = String::with_capacity(reference.typed().len() + "docker.io/library/".len());
-    // Writing to a string cannot fail.
     let _ = write!(text, "{reference}");
     text.into()
 }

@@ -5,9 +5,8 @@
 //! reference is valid.
 
 use sifcache_core::decision::Kind;
-use sifcache_core::fields;
+use sifcache_core::fields::{self, Field};
 use sifcache_core::reference::Reference;
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
@@ -53,7 +52,7 @@ pub(crate) fn parse(message: &str) -> Option<Event> {
 }
 
 /// The fields of a line.
-pub(super) type Fields<'a> = [(&'a str, Cow<'a, [u8]>)];
+pub(super) type Fields<'a> = [Field<'a>];
 
 /// The value of the first field with this key.
 fn first<'a>(fields: &'a Fields<'_>, key: &str) -> Option<&'a [u8]> {
