@@ -135,7 +135,7 @@ impl<'a, T> HelperProcess<'a, T> {
             drop(unsafe { Box::from_raw(shared) });
             // SAFETY: the same is true of `alive`.
             drop(unsafe { Box::from_raw(alive) });
-            stack.unmap();
+            stack.release();
             return Err(error);
         }
         let exiting = Exiting { pid, stack: Some(stack), alive, runs: false };
@@ -240,7 +240,7 @@ impl Drop for Exiting {
     fn drop(&mut self) {
         self.reap();
         if let Some(stack) = self.stack.take() {
-            stack.unmap();
+            stack.release();
         }
         // SAFETY: `alive` comes from a box. The child has exited, or the kernel has written to it
         // already when it was killed.

@@ -59,7 +59,7 @@ fn used(statm: &str, page: u64) -> Option<[u64; 2]> {
 }
 
 /// The size of a page, in bytes.
-fn page() -> Option<u64> {
+pub(super) fn page() -> Option<u64> {
     // SAFETY: the call takes an integer, and returns -1 for an unknown one.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u64::try_from(size).ok().filter(|size| *size > 0)

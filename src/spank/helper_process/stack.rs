@@ -1,30 +1,82 @@
 //! The stack of a helper process.
+//!
+//! One stack is reserved inside the library. It needs one system call, which protects its guard; a
+//! mapping of its own needs three, and each of them takes the kernel as long as opening a file.
+//! Only a helper process that starts while another one uses the reserved stack gets such a mapping.
+//! Pages of the reserved stack that were never written to use no memory.
 
+use crate::spank::memory;
+use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::io;
 use std::ptr;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 /// Size in bytes: many times what a lookup needs.
 const STACK: usize = 256 << 10;
-/// Size in bytes of the inaccessible area below, which turns an overflow into SIGSEGV.
+/// Size in bytes of the inaccessible area below, which turns an overflow into SIGSEGV. It is a
+/// multiple of the page size of every architecture.
 const GUARD: usize = 64 << 10;
 
-/// A mapping of `GUARD` and `STACK` bytes.
-pub(super) struct Stack(*mut c_void);
+/// Its first bytes remain unused if they are not at the start of a page, which is larger on some
+/// machines.
+#[repr(align(4096))]
+struct Area(UnsafeCell<[u8; GUARD + STACK]>);
+
+// SAFETY: only the helper process that `RESERVED_IN_USE` stands for accesses the bytes.
+unsafe impl Sync for Area {}
+
+static RESERVED: Area = Area(UnsafeCell::new([0; GUARD + STACK]));
+static RESERVED_IN_USE: AtomicBool = AtomicBool::new(false);
+
+/// A guard, and a stack up to `top`.
+pub(super) struct Stack {
+    guard: *mut c_void,
+    top: *mut c_void,
+    is_reserved: bool,
+}
 
 impl Stack {
     pub(super) fn new() -> io::Result<Self> {
+        Self::reserved().map_or_else(Self::mapped, Ok)
+    }
+
+    /// The reserved stack; `None` if a helper process uses it.
+    fn reserved() -> Option<Self> {
+        let page = usize::try_from(memory::page()?).ok()?;
+        // A memory checker reads all variables, including the guard.
+        if cfg!(watched_memory) || RESERVED_IN_USE.swap(true, Acquire) {
+            return None;
+        }
+        let start: *mut c_void = RESERVED.0.get().cast();
+        let stack = Self {
+            guard: start.map_addr(|start| start.next_multiple_of(page)),
+            top: start.wrapping_byte_add(GUARD + STACK),
+            is_reserved: true,
+        };
+        // SAFETY: the range is inside the area, of which this process uses nothing but the stack.
+        if unsafe { libc::mprotect(stack.guard, GUARD, libc::PROT_NONE) } != 0 {
+            stack.release();
+            return None;
+        }
+        Some(stack)
+    }
+
+    fn mapped() -> io::Result<Self> {
         let (none, kind) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         // SAFETY: a new mapping, at an address that the kernel chooses.
-        let start = unsafe { libc::mmap(ptr::null_mut(), GUARD + STACK, none, kind, -1, 0) };
-        if start == libc::MAP_FAILED {
+        let guard = unsafe { libc::mmap(ptr::null_mut(), GUARD + STACK, none, kind, -1, 0) };
+        if guard == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let (stack, usable) = (Self(start), libc::PROT_READ | libc::PROT_WRITE);
+        let top = guard.wrapping_byte_add(GUARD + STACK);
+        let (stack, usable) =
+            (Self { guard, top, is_reserved: false }, libc::PROT_READ | libc::PROT_WRITE);
         // SAFETY: the range is the upper part of the mapping.
-        if unsafe { libc::mprotect(start.wrapping_byte_add(GUARD), STACK, usable) } != 0 {
+        if unsafe { libc::mprotect(guard.wrapping_byte_add(GUARD), STACK, usable) } != 0 {
             let error = io::Error::last_os_error();
-            stack.unmap();
+            stack.release();
             return Err(error);
         }
         Ok(stack)
@@ -32,13 +84,75 @@ impl Stack {
 
     /// The initial stack pointer. Stacks grow down.
     pub(super) fn top(&self) -> *mut c_void {
-        self.0.wrapping_byte_add(GUARD + STACK)
+        self.top
     }
 
-    /// Unmaps the stack. A stack that stayed mapped until the `execve` would count towards
-    /// RLIMIT_DATA, and the host program might have no memory left.
-    pub(super) fn unmap(self) {
-        // SAFETY: the mapping was made in `new`, and no process runs on it any more.
-        unsafe { libc::munmap(self.0, GUARD + STACK) };
+    /// Allows another helper process to use the reserved stack, whose guard stays inaccessible, or
+    /// unmaps the stack. One that stayed mapped until the `execve` would count towards RLIMIT_DATA
+    /// in addition, and the host program might have no memory left.
+    ///
+    /// No process runs on the stack any more. If one is left behind on it, it is not released.
+    pub(super) fn release(self) {
+        if self.is_reserved {
+            return RESERVED_IN_USE.store(false, Release);
+        }
+        // SAFETY: the mapping was made in `mapped`, and no process runs on it any more.
+        unsafe { libc::munmap(self.guard, GUARD + STACK) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GUARD, RESERVED_IN_USE, STACK, Stack};
+    use std::sync::atomic::Ordering::Acquire;
+    use std::thread;
+    use std::time::Duration;
+
+    /// The permissions of the mapping with this address: proc(5).
+    fn permissions(address: usize) -> String {
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let has = |line: &&str| {
+            let (start, end) = line.split_whitespace().next().unwrap().split_once('-').unwrap();
+            let number = |text| usize::from_str_radix(text, 16).unwrap();
+            (number(start)..number(end)).contains(&address)
+        };
+        let line = maps.lines().find(has).unwrap();
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    }
+
+    /// The stacks of helper processes that run at the same time; tests in other threads may use the
+    /// reserved one.
+    #[test]
+    fn each_stack_has_a_guard_and_its_own_memory() {
+        let stacks: Vec<_> = (0..3).map(|_| Stack::new().unwrap()).collect();
+        assert!(cfg!(watched_memory) || RESERVED_IN_USE.load(Acquire));
+        assert!(stacks.iter().filter(|stack| stack.is_reserved).count() <= 1);
+        for stack in &stacks {
+            let (guard, top) = (stack.guard.addr(), stack.top().addr());
+            assert!((GUARD + STACK / 2..=GUARD + STACK).contains(&(top - guard)));
+            for address in [guard, guard + GUARD - 1] {
+                assert_eq!(permissions(address), "---p");
+            }
+            for address in [guard + GUARD, top - 1] {
+                assert_eq!(permissions(address), "rw-p");
+            }
+            let others = stacks.iter().filter(|other| other.guard != stack.guard);
+            assert_eq!(others.count(), 2);
+        }
+        stacks.into_iter().for_each(Stack::release);
+    }
+
+    /// The reserved stack is used again and again. A test in another thread may use it for seconds.
+    #[test]
+    fn the_reserved_stack_can_be_used_again() {
+        let reserved = || {
+            thread::sleep(Duration::from_millis(1));
+            Stack::reserved()
+        };
+        for _ in 0..3 {
+            let stack = (0..60_000).find_map(|_| reserved());
+            assert!(cfg!(watched_memory) || stack.is_some());
+            stack.into_iter().for_each(Stack::release);
+        }
     }
 }
