@@ -130,26 +130,35 @@ impl std::error::Error for Error {}
 pub fn locate() -> Result<PathBuf, Error> {
     let named = env::var_os("SLURM_CONF").map(PathBuf::from);
     let usual = DIRECTORIES.map(|directory| Path::new(directory).join("slurm.conf"));
-    beside(&named.into_iter().chain(usual).collect::<Vec<_>>())
+    beside(named.into_iter().chain(usual))
 }
 
 /// The first plugstack.conf that exists, among those that belong to these slurm.conf files. Files
 /// that belong to an existing slurm.conf come first: on a `configless` node, a package may have
 /// left a plugstack.conf in /etc/slurm, which Slurm does not read. If no slurm.conf exists, such a
 /// plugstack.conf is the best guess.
-fn beside(slurm_confs: &[PathBuf]) -> Result<PathBuf, Error> {
-    let (existing, others): (Vec<_>, Vec<_>) = slurm_confs.iter().partition(|path| path.is_file());
-    let mut tried = Vec::new();
-    for slurm_conf in existing.into_iter().chain(others) {
+///
+/// The search ends at the first result, so the files after it are not examined: each launch outside of
+/// jobs makes this search.
+fn beside(slurm_confs: impl IntoIterator<Item = PathBuf>) -> Result<PathBuf, Error> {
+    let (mut missing, mut tried) = (Vec::new(), Vec::new());
+    let mut plugstack_of = |slurm_conf: &Path| {
         let text = fs::read_to_string(slurm_conf).unwrap_or_default();
         let path = setting(&text, "PlugStackConfig")
             .map_or_else(|| slurm_conf.with_file_name("plugstack.conf"), PathBuf::from);
-        if path.is_file() {
-            return Ok(path);
-        }
+        let found = path.is_file().then(|| path.clone());
         tried.push(path);
+        found
+    };
+    for slurm_conf in slurm_confs {
+        if !slurm_conf.is_file() {
+            missing.push(slurm_conf);
+        } else if let Some(found) = plugstack_of(&slurm_conf) {
+            return Ok(found);
+        }
     }
-    Err(Error::NotFound(tried))
+    let found = missing.iter().find_map(|slurm_conf| plugstack_of(slurm_conf));
+    found.ok_or(Error::NotFound(tried))
 }
 
 /// The value of `key` in the text of slurm.conf, without quotes. Keys are case-insensitive.
@@ -326,15 +335,17 @@ mod tests {
             fs::write(path(name).join("plugstack.conf"), "").unwrap();
         }
         let all = [path("none/slurm.conf"), path("etc/slurm.conf"), path("run/slurm.conf")];
-        assert_eq!(beside(&all).unwrap(), path("etc/plugstack.conf"));
+        assert_eq!(beside(all.clone()).unwrap(), path("etc/plugstack.conf"));
         fs::write(path("run/slurm.conf"), "# fetched from the controller\n").unwrap();
-        assert_eq!(beside(&all).unwrap(), path("run/plugstack.conf"));
+        assert_eq!(beside(all.clone()).unwrap(), path("run/plugstack.conf"));
         fs::write(path("etc/slurm.conf"), "").unwrap();
-        assert_eq!(beside(&all).unwrap(), path("etc/plugstack.conf"));
+        assert_eq!(beside(all.clone()).unwrap(), path("etc/plugstack.conf"));
         let named = format!("PlugStackConfig={}\n", path("run/plugstack.conf").display());
         fs::write(path("etc/slurm.conf"), named).unwrap();
-        assert_eq!(beside(&all).unwrap(), path("run/plugstack.conf"));
-        let none = beside(&[path("none/slurm.conf")]);
+        assert_eq!(beside(all.clone()).unwrap(), path("run/plugstack.conf"));
+        let only = std::iter::once_with(|| panic!("a file after the result is examined"));
+        assert_eq!(beside(all.into_iter().chain(only)).unwrap(), path("run/plugstack.conf"));
+        let none = beside([path("none/slurm.conf")]);
         assert!(
             matches!(none, Err(Error::NotFound(tried)) if tried == [path("none/plugstack.conf")])
         );
