@@ -48,6 +48,8 @@ fn main() {
     println!("cargo:rerun-if-changed=plugin.ld");
     let root = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{root}/plugin.ld");
+    println!("cargo:rerun-if-changed=shim.ld");
+    println!("cargo:rustc-link-arg-bin=sifcache-shim=-Wl,-T,{root}/shim.ld");
     // Links the unwinder statically. Otherwise srun and every slurmstepd would search for
     // libgcc_s.so.1 and load it with the plugin, which would take longer than everything else that
     // the plugin does in these processes.
