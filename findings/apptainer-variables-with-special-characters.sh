@@ -1,9 +1,10 @@
 #!/bin/bash
-# Apptainer 1.4.5 (Debian sid): a double quote or a backslash in a variable of a Docker or OCI image gets another backslash
-# in the container.
+# Apptainer 1.4.5 (Debian sid): a double quote or a backslash in a variable of a Docker or OCI image gets another
+# backslash in the container.
 #
 # Expected: the values in the image's configuration, as with docker and podman.
-# Actual:   `say "hi"` becomes `say \"hi\"`, and `C:\dir` becomes `C:\\dir`.
+# Actual:   `say "hi"` becomes `say \"hi\"`, and `C:\dir` becomes `C:\\dir`. With a backtick in one value, the
+#           container has none of the image's variables, not even its PATH, and starts nevertheless.
 # Affected: images with options in JSON or with quotes, regular expressions, prompts. `inspect --environment` shows the
 #           script, not the values. Issue 3328 of Apptainer is about the backslashes; 1.5.0 writes single ones.
 #
@@ -65,7 +66,12 @@ image() {
         'printf "%s\n" "QUOTE=$QUOTE" "BACKSLASH=$BACKSLASH" "SET=$SET" "PATH=$PATH"' 2>&1 | tee "$work/$1"
 }
 image quoted '["PATH=/opt/tool/bin:/bin","SET=image","QUOTE=say \"hi\"","BACKSLASH=C:\\dir"]'
+# shellcheck disable=SC2016
+image backtick '["PATH=/opt/tool/bin:/bin","SET=image","NOTE=the user`s note"]'
 grep -qxF 'QUOTE=say \"hi\"' "$work/quoted"
 grep -qxF 'BACKSLASH=C:\\dir' "$work/quoted"
 grep -qx 'SET=image' "$work/quoted"
 grep -q 'PATH=/opt/tool/bin:' "$work/quoted"
+grep -q 'without closing quote `$' "$work/backtick"
+grep -qx 'SET=host' "$work/backtick"
+! grep -q '/opt/tool/bin' "$work/backtick"
