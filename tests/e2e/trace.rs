@@ -177,7 +177,7 @@ fn added_system_calls_of_a_task() {
     }
     let hit = |timeout| added(&site, timeout, "/usr/bin/apptainer", "exec docker://o/i:1 true");
     let files = [("close", 3), ("openat", 3), ("read", 1), ("statx", 5)];
-    let helper = [("clone", 1), ("futex", 1), ("mprotect", 1), ("wait4", 1)];
+    let helper = [("clone", 1), ("futex", 1), ("mprotect", 2), ("wait4", 1)];
     let syslog = [("sendto", 1), ("socket", 1)];
     // `prlimit64`: the memory limits, queried before Slurm's allocator is used; and the memory and
     // file size limits, queried before a line is written.

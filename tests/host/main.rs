@@ -18,7 +18,7 @@ const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
 const IMAGE: [&str; 9] =
     ["openat", "statx", "statx", "openat", "statx", "read", "close", "close", "close"];
 /// Starting a helper process, and waiting for its end.
-const STARTING: [&str; 3] = ["mprotect", "clone", "wait4"];
+const STARTING: [&str; 4] = ["mprotect", "clone", "wait4", "mprotect"];
 /// The system calls of a helper process besides its lookup.
 const HELPER: [&str; 4] = ["prctl", "prctl", "close_range", "exit"];
 /// A string from Slurm's allocator: two checks of the memory limits.

@@ -1,7 +1,7 @@
 //! The stack of a helper process.
 //!
-//! One stack is reserved inside the library. It needs one system call, which protects its guard; a
-//! mapping of its own needs three, and each of them takes the kernel as long as opening a file.
+//! One stack is reserved inside the library. It needs two system calls, which protect its guard and
+//! undo that; a mapping of its own needs three, and to create it takes the kernel longer.
 //! Only a helper process that starts while another one uses the reserved stack gets such a mapping.
 //! Pages of the reserved stack that were never written to use no memory.
 
@@ -87,13 +87,16 @@ impl Stack {
         self.top
     }
 
-    /// Allows another helper process to use the reserved stack, whose guard stays inaccessible, or
-    /// unmaps the stack. One that stayed mapped until the `execve` would count towards RLIMIT_DATA
-    /// in addition, and the host program might have no memory left.
+    /// Allows another helper process to use the reserved stack, or unmaps the stack. Afterwards, the
+    /// process uses as much of RLIMIT_DATA as before: the host program has neither less memory left
+    /// nor, because an inaccessible guard does not count, more than without the plugin.
     ///
     /// No process runs on the stack any more. If one is left behind on it, it is not released.
     pub(super) fn release(self) {
         if self.is_reserved {
+            let usable = libc::PROT_READ | libc::PROT_WRITE;
+            // SAFETY: the range is that of `reserved`, and no process runs on the stack.
+            unsafe { libc::mprotect(self.guard, GUARD, usable) };
             return RESERVED_IN_USE.store(false, Release);
         }
         // SAFETY: the mapping was made in `mapped`, and no process runs on it any more.
@@ -152,7 +155,13 @@ mod tests {
         for _ in 0..3 {
             let stack = (0..60_000).find_map(|_| reserved());
             assert!(cfg!(watched_memory) || stack.is_some());
+            let guard = stack.as_ref().map(|stack| stack.guard.addr());
             stack.into_iter().for_each(Stack::release);
+            let is_usable = |guard| {
+                thread::sleep(Duration::from_millis(1));
+                permissions(guard) == "rw-p"
+            };
+            assert!(guard.is_none_or(|guard| (0..60_000).any(|_| is_usable(guard))));
         }
     }
 }
