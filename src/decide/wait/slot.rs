@@ -22,7 +22,7 @@ pub(super) const MOST: u64 = 300;
 
 /// The length of a turn in hundredths of a second: the space between two polls, and the time in which
 /// a process wakes up and polls.
-const SLOT: u64 = 105;
+const SLOT: u64 = 110;
 
 /// The time from the start of a wait to the first poll of a process that is alone, in hundredths of
 /// a second. Most fills of small images have ended by then.
@@ -223,7 +223,7 @@ Num       RefCount Protocol Flags    Type St Inode Path
     #[test]
     fn a_process_that_is_alone_does_not_wait_for_a_slot() {
         let (alone, two) = (Order { own: 0, all: 1 }, Order { own: 0, all: 2 });
-        for phase in [0, 1, 38, 77, 78, 79, 104] {
+        for phase in [0, 1, 38, 77, 78, 79, 109] {
             let (mut turns, mut now) = (with_phase(phase), 12_345_678);
             for round in 0..3 {
                 let sleep = turns.time_to_turn(now, alone);
