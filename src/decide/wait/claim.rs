@@ -19,27 +19,33 @@ pub(super) const SPACE: Duration = Duration::from_secs(1);
 /// The time between two attempts to take the claim.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// How long a process waits for the claim. On a busy node, several processes can be late, and each
-/// keeps the claim for a second. But every user can listen on the name, and must not stop the polls of
-/// others.
-const LONGEST: Duration = Duration::from_secs(10);
+/// How long a process waits for the claim. Then it lets its turn pass: if many waits start at once,
+/// their turns change all the time, and many processes want to poll in the same second.
+const LONGEST: Duration = Duration::from_millis(2100);
+
+/// The number of turns in succession that a process lets pass. It then polls without the claim: every
+/// user can listen on the name, and must not stop the polls of others.
+const PASSED: u32 = 2;
 
 /// The claims of one process.
 #[derive(Default)]
 pub(super) struct Claim {
     held: Option<UnixListener>,
+    /// The number of turns that this process has let pass since its last poll.
+    passed: u32,
     /// The end of this process's last poll.
     last: Option<Instant>,
 }
 
 impl Claim {
     /// Takes the claim, and returns when this process may poll, or after about `limit`. A process
-    /// that `is_alone` knows of no other one that polls.
-    pub(super) fn take(&mut self, is_alone: bool, limit: Duration) {
-        self.take_as(NAME, is_alone, limit);
+    /// that `is_alone` knows of no other one that polls. Returns false if the process has to let this
+    /// turn pass.
+    pub(super) fn take(&mut self, is_alone: bool, limit: Duration) -> bool {
+        self.take_as(NAME, is_alone, limit)
     }
 
-    fn take_as(&mut self, name: &str, is_alone: bool, limit: Duration) {
+    fn take_as(&mut self, name: &str, is_alone: bool, limit: Duration) -> bool {
         let start = Instant::now();
         let left = || limit.saturating_sub(start.elapsed());
         // A process that had to wait for the claim takes it right after the poll of another one.
@@ -48,7 +54,12 @@ impl Claim {
             thread::sleep(RETRY);
             self.listen(name);
         }
+        if self.held.is_none() && self.passed < PASSED {
+            self.passed += 1;
+            return false;
+        }
         thread::sleep(self.space(is_alone).min(left()));
+        true
     }
 
     /// Whether this process now listens on the name.
@@ -69,8 +80,7 @@ impl Claim {
 
     /// The poll has ended.
     pub(super) fn release(&mut self) {
-        self.held = None;
-        self.last = Some(Instant::now());
+        *self = Self { held: None, passed: 0, last: Some(Instant::now()) };
     }
 }
 
@@ -86,8 +96,7 @@ mod tests {
     }
 
     fn takes(claim: &mut Claim, name: &str) -> bool {
-        claim.take_as(name, true, Duration::ZERO);
-        claim.held.is_some()
+        claim.take_as(name, true, Duration::ZERO) && claim.held.is_some()
     }
 
     fn assert_apart(polls: &[Instant], count: usize) {
@@ -110,7 +119,7 @@ mod tests {
                 let (name, polls) = (&name, &polls);
                 scope.spawn(move || {
                     let mut claim = Claim::default();
-                    claim.take_as(name, number == 1, SPACE * 600);
+                    while !claim.take_as(name, number == 1, SPACE * 600) {}
                     thread::sleep(Duration::from_millis(70 * number));
                     polls.lock().unwrap().push(Instant::now());
                 });
@@ -126,7 +135,7 @@ mod tests {
     fn polls_of_one_process_are_a_second_apart() {
         let (name, mut claim, mut polls) = (name("alone"), Claim::default(), Vec::new());
         for _ in 0..2 {
-            claim.take_as(&name, true, SPACE * 600);
+            assert!(claim.take_as(&name, true, SPACE * 600));
             polls.push(Instant::now());
             claim.release();
         }
@@ -141,6 +150,20 @@ mod tests {
         assert!(!takes(&mut other, &name));
         first.release();
         assert!(takes(&mut other, &name));
+    }
+
+    /// As if another user had taken the name for ever.
+    #[test]
+    fn two_turns_pass_without_the_claim() {
+        let name = name("passed");
+        let (mut first, mut other) = (Claim::default(), Claim::default());
+        assert!(takes(&mut first, &name));
+        for _ in 0..2 {
+            let polls = [(); 3].map(|()| other.take_as(&name, false, Duration::ZERO));
+            assert_eq!(polls, [false, false, true]);
+            assert!(other.held.is_none());
+            other.release();
+        }
     }
 
     #[test]

@@ -21,9 +21,9 @@ use std::{mem, thread};
 /// The number of names that are tried.
 const NAMES: u32 = 4;
 
-/// A leader that sends nothing for this time is stopped. It polls at least once in [`MOST`] seconds,
-/// and each poll takes at most a lookup timeout.
-const SILENCE: Duration = Duration::from_secs(MOST + 120);
+/// A leader that sends nothing for this time is stopped. It polls at least in each third of its turns,
+/// of which one comes in [`MOST`] slots of 1.1 seconds.
+const SILENCE: Duration = Duration::from_secs(4 * MOST);
 
 /// The slots between two polls of a process that is neither leader nor follower, because all names
 /// belong to other users.

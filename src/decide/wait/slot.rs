@@ -56,6 +56,17 @@ impl Turns {
     pub(super) fn await_next(&mut self, name: &str, least: u64, limit: Duration) {
         let start = Instant::now();
         let left = || limit.saturating_sub(start.elapsed());
+        loop {
+            self.await_turn(name, least, left());
+            if self.claim.take(self.phase.is_some(), left()) || left().is_zero() {
+                return;
+            }
+        }
+    }
+
+    fn await_turn(&mut self, name: &str, least: u64, limit: Duration) {
+        let start = Instant::now();
+        let left = || limit.saturating_sub(start.elapsed());
         let mut order = Order::of(name, least);
         for _ in 0..MISSED {
             thread::sleep(self.time_to_turn(uptime(), order).min(left()));
@@ -66,7 +77,6 @@ impl Turns {
                 break;
             }
         }
-        self.claim.take(self.phase.is_some(), left());
     }
 
     /// The poll of this turn has ended.
