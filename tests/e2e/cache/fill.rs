@@ -1,13 +1,16 @@
 //! `sifcache fill`: images that jobs did not find are added once, from real logs.
 
 use super::{objects, sifcache, started};
+use crate::kit::filler::with_filler;
 use crate::kit::journal::Journal;
-use crate::kit::{IMAGE, OTHER, SHARED, Site, hub, tree, with_hub};
+use crate::kit::{IMAGE, OTHER, Output, SHARED, Site, hub, tree, with_hub};
 use std::fs;
 use std::time::{Duration, Instant};
 
 const LOGS: [&str; 2] = ["/home/n1.log", "/home/n2.log"];
 const POLICY: &str = "/home/fill.toml";
+/// The exit status of `sifcache request` if no filler has answered.
+const NO_ANSWER: i32 = 69;
 /// Text of a log identifies nobody.
 const COUNT: &str = "unidentified = \"count\"\n";
 
@@ -132,21 +135,16 @@ fn a_registry_that_is_down_and_up_again() {
 fn users_ask_the_service_over_the_network() {
     let site = Site::new("");
     site.plugstack("optional spank_sifcache.so image_root=/shared/sif filler=ctl\n");
-    policy(&site, "users = [\"bob\"]\n");
-    let start = format!(
-        "setsid sifcache fill --follow --listen 0.0.0.0 --policy {POLICY} >/home/fill.log 2>&1 & \
-         echo $!; until [ -e {SHARED}/.sifcache/queue/beat ]; do kill -0 $! || exit; sleep 0.02; done"
-    );
-    let process = site.exec(&[], &["bash", "-c", &start], "").stdout;
     let request = |user: &str| {
         let words = ["timeout", "60", "sifcache", "request", IMAGE];
-        site.exec(&["--on", "n1", "--user", user], &words, "")
+        let ask = || site.exec(&["--on", "n1", "--user", user], &words, "");
+        // On a busy machine, the answer can take longer than the two seconds for it.
+        let is_answer = |output: &Output| output.status != NO_ANSWER;
+        (0..3).map(|_| ask()).find(is_answer).unwrap_or_else(ask)
     };
-    let [alice, bob, again] = with_hub(|| ["alice", "bob", "alice"].map(request));
-    site.exec(&[], &["kill", process.trim()], "");
-    let log = fs::read_to_string(site.at("ctl", "/home/fill.log")).unwrap();
-    assert_eq!(alice.status, 1, "{alice:#?}\n{log}");
-    assert_eq!(bob.status, 0, "{bob:#?}\n{log}");
-    assert_eq!(again.status, 0, "{again:#?}\n{log}");
+    let policy = "allow = [\"**\"]\nusers = [\"bob\"]\n";
+    let (outputs, filler) = with_filler(&site, policy, || ["alice", "bob", "alice"].map(request));
+    let statuses = outputs.each_ref().map(|output| output.status);
+    assert_eq!(statuses, [1, 0, 0], "{outputs:#?}\n{filler:#?}");
     started(&site, IMAGE).ran(IMAGE);
 }
