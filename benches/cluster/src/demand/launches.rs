@@ -22,9 +22,6 @@ pub(super) const PULLS: &str = "without the plugin";
 /// See [`PULLS`].
 pub(super) const WAITS: &str = "sifcache";
 
-/// The large image on the page.
-pub(super) const LARGE: &str = "300 MB that do not compress";
-
 const LINE: &str = "optional spank_sifcache.so image_root=/shared/sif on_miss=wait:3600:fail\n";
 /// The log of all hosts, on the login node.
 const CENTRAL: &str = "/var/log/central.log";
@@ -46,14 +43,14 @@ pub(crate) struct Compared {
 pub(super) fn users(big: &Path, users: u32, rounds: usize) -> Result<Vec<Compared>> {
     collect_logs()?;
     registry::push(big, "fill/big:1")?;
-    Ok(vec![compared(LARGE, "fill/big:1", users, Some(AT_ONCE), rounds)?])
+    Ok(vec![compared("300 MB that do not compress", "fill/big:1", users, Some(AT_ONCE), rounds)?])
 }
 
 /// One user starts images of several sizes.
 pub(super) fn first(big: &Path, rounds: usize) -> Result<Vec<Compared>> {
     collect_logs()?;
     registry::push(big, "fill/big:1")?;
-    let mut all = vec![compared(LARGE, "fill/big:1", 1, None, rounds)?];
+    let mut all = vec![compared("300 MB that do not compress", "fill/big:1", 1, None, rounds)?];
     for size in [40, 0] {
         site::push(size)?;
         // Each image also has a userland of 2 MB.
