@@ -128,6 +128,10 @@ impl News {
         let listener = SocketAddr::from_abstract_name(name)
             .and_then(|address| UnixListener::bind_addr(&address))
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        if listener.is_err() {
+            // When the process with this name ends, it may have just polled.
+            self.turns.see_other();
+        }
         self.role = match listener {
             Ok(listener) => Role::Leader(listener, Vec::new()),
             Err(_) => match connect(name.as_bytes()) {

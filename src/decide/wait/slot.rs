@@ -58,7 +58,7 @@ impl Turns {
         let left = || limit.saturating_sub(start.elapsed());
         loop {
             self.await_turn(name, least, left());
-            if self.claim.take(self.phase.is_some(), left()) || left().is_zero() {
+            if self.claim.take(self.is_alone(), left()) || left().is_zero() {
                 return;
             }
         }
@@ -84,9 +84,19 @@ impl Turns {
         self.claim.release();
     }
 
+    /// Whether this process knows of no other one that polls.
+    pub(super) fn is_alone(&self) -> bool {
+        self.phase.is_some()
+    }
+
+    /// Another process polls, or has polled until now.
+    pub(super) fn see_other(&mut self) {
+        self.phase = None;
+    }
+
     fn see(&mut self, order: Order) {
         if order.all > 1 {
-            self.phase = None;
+            self.see_other();
         }
     }
 

@@ -40,6 +40,7 @@ fn the_leader_polls_for_all() {
     let mut leader = ready(uid(), &key);
     let mut followers: Vec<News> = (0..8).map(|_| ready(uid(), &key)).collect();
     assert!(followers.iter().all(|news| matches!(news.role, Role::Follower(..))));
+    assert!(leader.turns.is_alone());
     let mut polls = 0;
     for seen in [Seen::Nothing, entry(1), Seen::NoAnswer] {
         let mut poll = || {
@@ -68,6 +69,8 @@ fn a_follower_takes_the_place_of_the_leader() {
         assert_eq!(follower.hear(LONG, &mut never), None);
         follower.take_role(&follower.name());
     }
+    // The leader has just polled, so the next one does not poll before its turn.
+    assert!(followers.iter().all(|news| !news.turns.is_alone()));
     let is_leader = |news: &News| matches!(news.role, Role::Leader(..));
     assert_eq!(followers.iter().map(is_leader).collect::<Vec<_>>(), [true, false]);
 }
