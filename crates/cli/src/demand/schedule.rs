@@ -322,16 +322,17 @@ impl Schedule {
     /// being pulled come first.
     pub(crate) fn standings(&self, now: Timestamp) -> Vec<(&Item, Standing)> {
         let mut ahead = 0;
-        let mut count = |stage: &Stage| {
+        let mut count = |item: &Item, stage: &Stage| {
             let before = ahead;
-            ahead += u32::from(matches!(stage, Stage::Pulling | Stage::Queued(_)));
+            let is_added = matches!(stage, Stage::Pulling | Stage::Queued(_)) && item.is_allowed();
+            ahead += u32::from(is_added);
             before
         };
         let ordered = self.ordered(|item| !item.is_pulling());
         let pulling = self.items.values().filter(|item| item.is_pulling());
         let standing = |item| {
             let stage = self.stage(item, now);
-            (item, Standing { ahead: count(&stage), stage })
+            (item, Standing { ahead: count(item, &stage), stage })
         };
         pulling.chain(ordered).map(standing).collect()
     }

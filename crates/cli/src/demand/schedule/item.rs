@@ -289,6 +289,12 @@ impl Item {
         self.outdated = self.judging;
     }
 
+    /// Whether the policy allows it, as far as is known. Most images of a flood, or of a log that a
+    /// new filler reads, are refused: they delay nobody while they wait for their verdict.
+    pub(super) fn is_allowed(&self) -> bool {
+        self.pulling || self.last_verdict == Some(Verdict::Allowed)
+    }
+
     /// Whether it can be pulled, apart from the limits.
     pub(super) fn is_ready(&self, now: Timestamp) -> bool {
         self.verdict == Some(Verdict::Allowed) && !self.pulling && self.pause(now).is_none()

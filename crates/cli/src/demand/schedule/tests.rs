@@ -103,6 +103,39 @@ fn askers_take_turns_and_unidentified_ones_come_last() {
 }
 
 #[test]
+fn an_image_without_a_verdict_is_ahead_of_none() {
+    let mut schedule = Schedule::default();
+    for name in ["pulled:1", "new:1", "refused:1", "mine:1"] {
+        let time = at(0);
+        schedule.ask(request(name, Some(1), time), time);
+        match name {
+            "new:1" => continue,
+            "refused:1" => {
+                schedule.take_unjudged(2, limits(1).window, time);
+                let verdict = Verdict::Refused("why".to_owned());
+                schedule.judged(&image(name), Finding::Judged(verdict), time);
+            }
+            _ => allow(&mut schedule, time),
+        }
+        next(&mut schedule, &limits(1), 1);
+    }
+    let ahead = |schedule: &Schedule| -> Vec<(String, u32)> {
+        let standings = schedule.standings(at(2));
+        let named = |(item, standing): &(&super::Item, super::Standing)| {
+            (item.reference().typed().to_owned(), standing.ahead)
+        };
+        standings.iter().map(named).collect()
+    };
+    let expected = [("pulled:1", 0), ("new:1", 1), ("refused:1", 1), ("mine:1", 1)];
+    assert_eq!(ahead(&schedule), expected.map(|(name, ahead)| (name.to_owned(), ahead)));
+    schedule.judged(&image("new:1"), Finding::Judged(Verdict::Allowed), at(3));
+    assert_eq!(ahead(&schedule).last(), Some(&("mine:1".to_owned(), 2)));
+    // An image is not forgotten while a changed policy judges it again.
+    schedule.review_all();
+    assert_eq!(ahead(&schedule).last(), Some(&("mine:1".to_owned(), 2)));
+}
+
+#[test]
 fn a_place_is_kept_for_identified_askers() {
     let limits = limits(3);
     let mut schedule = Schedule::default();
