@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use message::{Answer, MAX_ANSWER, MAX_REQUEST};
+use message::{Answer, MAX_ANSWER, MAX_REQUEST, Payload};
 use sifcache_core::{candidate, queue};
 
 // A private module of the command. rustfmt is told to skip it, because it would look for its test
@@ -23,9 +23,10 @@ fuzz_target!(|bytes: &[u8]| {
         Err(reason) => is_answer(reason),
     }
     match message::parse_payload(bytes) {
-        Ok(reference) => {
-            let again = message::parse_payload(message::payload(&reference).as_bytes());
-            assert_eq!(again.map(|one| one.to_string()), Ok(reference.to_string()));
+        Ok(payload) => {
+            let again = message::parse_payload(payload.to_string().as_bytes());
+            assert_eq!(again.map(|one| one.to_string()), Ok(payload.to_string()));
+            let (Payload::Request(reference) | Payload::News(reference)) = payload else { return };
             for name in candidate::names(&reference).into_iter().chain([queue::file(&reference)]) {
                 let plain = |part: &str| !matches!(part, "" | "." | "..");
                 assert!(name.split('/').all(plain), "{name:?}");

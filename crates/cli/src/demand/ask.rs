@@ -1,6 +1,6 @@
 //! Sends requests: to the filler's listener, or to syslog.
 
-use crate::demand::message::{self, Answer, MAX_ANSWER};
+use crate::demand::message::{self, Answer, MAX_ANSWER, Payload};
 use crate::demand::syslog;
 use crate::error::Failure;
 use rustix::process::getuid;
@@ -62,7 +62,7 @@ impl Route {
                 Ok(Answer::Accepted)
             }
             Self::Listener { filler, munge } => {
-                within_limit(filler, Arc::clone(munge), message::payload(reference))
+                within_limit(filler, Arc::clone(munge), Payload::Request(reference.clone()))
             }
         }
     }
@@ -74,12 +74,12 @@ impl Route {
 /// It cannot be asked.
 pub(crate) fn check(filler: &Filler) -> Result<Answer, Failure> {
     let munge = Munge::load().map_err(|error| Failure::Munge { option: "filler=", error })?;
-    within_limit(filler, Arc::new(munge), message::CHECK.to_owned())
+    within_limit(filler, Arc::new(munge), Payload::Check)
 }
 
 /// A name server or a munged that does not answer must not delay the command, so another thread
 /// waits for it, which ends with the process.
-fn within_limit(filler: &Filler, munge: Arc<Munge>, payload: String) -> Result<Answer, Failure> {
+fn within_limit(filler: &Filler, munge: Arc<Munge>, payload: Payload) -> Result<Answer, Failure> {
     let (sender, receiver) = channel();
     let (filler, address) = (filler.clone(), filler.to_string());
     thread::spawn(move || sender.send(ask(&filler, &munge, &payload)));
@@ -89,9 +89,9 @@ fn within_limit(filler: &Filler, munge: Arc<Munge>, payload: String) -> Result<A
     })
 }
 
-fn ask(filler: &Filler, munge: &Munge, payload: &str) -> Result<Answer, Failure> {
+fn ask(filler: &Filler, munge: &Munge, payload: &Payload) -> Result<Answer, Failure> {
     let credential = munge
-        .encode(payload.as_bytes())
+        .encode(payload.to_string().as_bytes())
         .map_err(|error| Failure::Munge { option: "no credential", error })?;
     let failed = |problem: String| Failure::Filler { address: filler.to_string(), problem };
     let line = exchange(filler, &message::request(&credential))

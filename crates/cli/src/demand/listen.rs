@@ -8,7 +8,7 @@
 mod connection;
 mod rate;
 
-use crate::demand::message::{self, Answer};
+use crate::demand::message::{self, Answer, Payload};
 use crate::demand::request::Request;
 use crate::error::Failure;
 use connection::{Connection, Input};
@@ -236,10 +236,10 @@ impl Listener {
             true => Answer::Busy(MUNGE_BUSY),
             false => Answer::Refused(error.to_string()),
         })?;
-        if decoded.payload == message::CHECK.as_bytes() {
-            return Ok(None);
-        }
-        let reference = message::parse_payload(&decoded.payload).map_err(Answer::Refused)?;
+        let reference = match message::parse_payload(&decoded.payload).map_err(Answer::Refused)? {
+            Payload::Check | Payload::News(_) => return Ok(None),
+            Payload::Request(reference) => reference,
+        };
         self.users.take_once(decoded.uid, &reference.to_string(), now).map_err(Answer::Busy)?;
         let address = decoded.address;
         let is_known = !address.is_unspecified() && !address.is_loopback();

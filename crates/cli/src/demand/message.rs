@@ -8,10 +8,17 @@
 //!       or:  sifcache/1 busy SECONDS
 //! ```
 //!
-//! The payload of the munge credential is `sifcache/1 request REFERENCE`, or `sifcache/1 check`, which
-//! requests nothing: `sifcache doctor` sends it. It begins like the line,
-//! so that a credential that a user has made for another service is not taken for a request.
-//! Everything else about the request is what munge says: the user ID and the address of the host.
+//! The payload of the munge credential says what the client wants:
+//!
+//! | payload | what the listener does |
+//! | --- | --- |
+//! | `sifcache/1 request REFERENCE` | passes the request on |
+//! | `sifcache/1 news REFERENCE` | after `accepted`, sends the entry of the image ([`sifcache_core::queue`]) after each change, one line each, until the entry is final |
+//! | `sifcache/1 check` | nothing: `sifcache doctor` sends it |
+//!
+//! A payload begins like the line, so that a credential that a user has made for another service is
+//! not taken for one of these. Everything else about the client is what munge says: the user ID and
+//! the address of the host.
 
 use sifcache_core::reference::Reference;
 use std::fmt;
@@ -22,6 +29,8 @@ const VERSION: &str = "sifcache/1";
 const NAME: &str = "sifcache/";
 /// The second word of a request, and of its payload.
 const REQUEST: &str = "request";
+/// The second word of a payload that asks for news.
+const NEWS: &str = "news";
 /// The payload of a check.
 pub(crate) const CHECK: &str = "sifcache/1 check";
 
@@ -41,9 +50,26 @@ pub(crate) fn request(credential: &str) -> String {
     format!("{VERSION} {REQUEST} {credential}\n")
 }
 
-/// The payload of the credential.
-pub(crate) fn payload(reference: &Reference) -> String {
-    format!("{VERSION} {REQUEST} {reference}")
+/// What a client wants.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Payload {
+    /// To know whether it would be served.
+    Check,
+    /// The image.
+    Request(Reference),
+    /// To learn what becomes of the image.
+    News(Reference),
+}
+
+/// The content of the credential.
+impl fmt::Display for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Check => f.write_str(CHECK),
+            Self::Request(reference) => write!(f, "{VERSION} {REQUEST} {reference}"),
+            Self::News(reference) => write!(f, "{VERSION} {NEWS} {reference}"),
+        }
+    }
 }
 
 /// The credential in a line without its line feed.
@@ -54,7 +80,7 @@ pub(crate) fn parse_request(line: &[u8]) -> Result<&str, String> {
     if line.len() >= MAX_REQUEST {
         return Err(format!("the message is longer than {MAX_REQUEST} bytes"));
     }
-    let credential = words(line)?;
+    let credential = words(line, REQUEST).and_then(|rest| rest.ok_or_else(foreign))?;
     let inside = credential.strip_prefix("MUNGE:").and_then(|rest| rest.strip_suffix(':'));
     let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte);
     match inside {
@@ -63,22 +89,30 @@ pub(crate) fn parse_request(line: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// The reference in a payload.
+/// What the content of a credential asks for.
 ///
 /// # Errors
-/// The reason why the payload is not a request for an image.
-pub(crate) fn parse_payload(payload: &[u8]) -> Result<Reference, String> {
+/// The reason why it is no payload.
+pub(crate) fn parse_payload(payload: &[u8]) -> Result<Payload, String> {
     if payload.len() > MAX_PAYLOAD {
         return Err(format!("the payload is longer than {MAX_PAYLOAD} bytes"));
     }
-    let reference = words(payload)?;
-    Reference::parse_printed(reference.as_bytes())
-        .map_err(|error| format!("the reference is invalid: {error}"))
+    if payload == CHECK.as_bytes() {
+        return Ok(Payload::Check);
+    }
+    let parse = |reference: &str| {
+        Reference::parse_printed(reference.as_bytes())
+            .map_err(|error| format!("the reference is invalid: {error}"))
+    };
+    match (words(payload, REQUEST)?, words(payload, NEWS)?) {
+        (Some(reference), _) => parse(reference).map(Payload::Request),
+        (None, Some(reference)) => parse(reference).map(Payload::News),
+        (None, None) => Err(foreign()),
+    }
 }
 
-/// The rest of a text after the version and the word `request`.
-fn words(text: &[u8]) -> Result<&str, String> {
-    let foreign = || "the message is not a request of sifcache".to_owned();
+/// The rest of a text after the version and this word. `None` if the word is another one.
+fn words<'a>(text: &'a [u8], word: &str) -> Result<Option<&'a str>, String> {
     let text = std::str::from_utf8(text).map_err(|_| foreign())?;
     let (version, rest) = text.split_once(' ').ok_or_else(foreign)?;
     if version != VERSION {
@@ -87,7 +121,11 @@ fn words(text: &[u8]) -> Result<&str, String> {
             None => foreign(),
         });
     }
-    rest.strip_prefix(REQUEST).and_then(|rest| rest.strip_prefix(' ')).ok_or_else(foreign)
+    Ok(rest.strip_prefix(word).and_then(|rest| rest.strip_prefix(' ')))
+}
+
+fn foreign() -> String {
+    "the message is not a request of sifcache".to_owned()
 }
 
 /// The version of an answer that has another one than this command: `sifcache/2`.
@@ -149,8 +187,8 @@ impl fmt::Display for Answer {
 
 #[cfg(test)]
 mod tests {
-    use super::{Answer, CHECK, MAX_REQUEST, VERSION};
-    use super::{other_version, parse_payload, parse_request, payload, request};
+    use super::{Answer, CHECK, MAX_REQUEST, Payload, VERSION};
+    use super::{other_version, parse_payload, parse_request, request};
     use proptest::prelude::*;
     use sifcache_core::reference::Reference;
 
@@ -185,14 +223,16 @@ mod tests {
     #[test]
     fn a_payload_has_a_reference() {
         for reference in ["docker.io/o/i:1", "oras://ghcr.io/o/i:1", "https://h.io/a.sif"] {
-            let parsed = Reference::parse_printed(reference.as_bytes()).unwrap();
-            let text = payload(&parsed);
-            assert_eq!(text, format!("sifcache/1 request {reference}"));
-            assert_eq!(
-                parse_payload(text.as_bytes()).map(|one| one.to_string()).as_deref(),
-                Ok(reference)
-            );
+            let parsed = || Reference::parse_printed(reference.as_bytes()).unwrap();
+            for (payload, word) in
+                [(Payload::Request(parsed()), "request"), (Payload::News(parsed()), "news")]
+            {
+                let text = payload.to_string();
+                assert_eq!(text, format!("sifcache/1 {word} {reference}"));
+                assert_eq!(parse_payload(text.as_bytes()), Ok(payload));
+            }
         }
+        assert_eq!(parse_payload(Payload::Check.to_string().as_bytes()), Ok(Payload::Check));
         let long = format!("sifcache/1 request o/{}", "a".repeat(2048));
         for (text, why) in [
             ("", "not a request"),
@@ -205,6 +245,11 @@ mod tests {
             ("sifcache/1 request o/i:1; rm -rf", "invalid character"),
             ("sifcache/1 request o/i:1\n", "invalid character"),
             ("sifcache/1 request shub://o/i:1", "reference is invalid"),
+            ("sifcache/1 news ", "it is empty"),
+            ("sifcache/1 news /etc/passwd", "its path"),
+            ("sifcache/1 news", "not a request"),
+            ("sifcache/1 check ", "not a request"),
+            ("sifcache/1 new o/i:1", "not a request"),
             (&long, "longer than 2048 bytes"),
         ] {
             let error = parse_payload(text.as_bytes()).unwrap_err();
@@ -254,7 +299,7 @@ mod tests {
         ] {
             assert_eq!(other_version(line.as_bytes()), version, "{line}");
         }
-        assert!(CHECK.starts_with(VERSION) && parse_payload(CHECK.as_bytes()).is_err());
+        assert!(CHECK.starts_with(VERSION));
     }
 
     proptest! {
@@ -264,7 +309,7 @@ mod tests {
         fn accepted_messages_are_exact(
             bytes: Vec<u8>,
             line in "sifcache/[12] (request|accepted) (MUNGE:)?[A-Za-z0-9+/=:. \n]{0,8}:?",
-            text in "sifcache/[12] request [a-zA-Z0-9./:@ \n-]{0,12}",
+            text in "sifcache/[12] (request|news|check) ?[a-zA-Z0-9./:@ \n-]{0,12}",
         ) {
             for line in [&bytes[..], line.as_bytes()] {
                 if let Ok(credential) = parse_request(line) {
@@ -275,9 +320,9 @@ mod tests {
                 }
             }
             for text in [&bytes[..], text.as_bytes()] {
-                if let Ok(reference) = parse_payload(text) {
-                    let again = parse_payload(payload(&reference).as_bytes());
-                    prop_assert_eq!(again.map(|one| one.to_string()), Ok(reference.to_string()));
+                if let Ok(payload) = parse_payload(text) {
+                    let again = parse_payload(payload.to_string().as_bytes());
+                    prop_assert_eq!(again.map(|one| one.to_string()), Ok(payload.to_string()));
                 }
             }
         }
