@@ -2,7 +2,7 @@
 //! the shim for a launch inside a script.
 
 use crate::NAME;
-use crate::decide::ask;
+use crate::decide::ask::{self, Next};
 use crate::decide::lookup_timeout::WithTimeout;
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
@@ -144,10 +144,15 @@ fn miss(
     let on_miss = decision::on_miss(mode, settings);
     let wait = decision::wait(mode, settings).zip(wait::root(settings, decision));
     report::miss(job, decision, on_miss != OnMiss::Pull, wait.map(|(limit, _)| limit));
-    ask::listener(job, decision, settings, on_miss == OnMiss::Fail && wait.is_none());
+    let next = match (wait, on_miss) {
+        (Some(_), _) => Next::Wait,
+        (None, OnMiss::Fail) => Next::End,
+        (None, _) => Next::Launch,
+    };
+    let news = ask::listener(job, decision, settings, next);
     if let Some((limit, root)) = wait
         && let Some(found) =
-            wait::for_image(job, decision, (settings, root), (limit, on_miss), look)
+            wait::for_image(job, decision, (settings, root, news), (limit, on_miss), look)
     {
         hit(job, &found, on_miss);
         return Some(found);

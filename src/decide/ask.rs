@@ -7,6 +7,9 @@
 //!
 //! Of a user's processes on a node that miss the same image at the same time, one sends the request.
 //! It has a socket with an abstract name, which the kernel removes when the command ends.
+//!
+//! If the launch waits for the image, this socket is also the command's standard input. The command
+//! then stays, and sends the listener's news to the processes that connect to the socket.
 
 use crate::NAME;
 use crate::fault;
@@ -18,7 +21,7 @@ use sifcache_core::queue;
 use sifcache_core::settings::{Filler, Settings};
 use std::ffi::CString;
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::process;
@@ -26,6 +29,9 @@ use std::time::Duration;
 
 /// The longest time that the plugin spends on a request.
 const LIMIT: Duration = Duration::from_millis(2500);
+
+/// The descriptor of the standard input.
+const STDIN: RawFd = 0;
 
 /// What became of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,38 +46,38 @@ enum Outcome {
     Failed(ErrorKind),
 }
 
+/// What a process does after its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// It ends, and with it perhaps its job, so it waits until the request was sent.
+    End,
+    /// It starts the runtime.
+    Launch,
+    /// It waits for the image, and for news about it.
+    Wait,
+}
+
 /// Requests the image of `decision`, a miss, if the site has a listener. Errors have no effect on
-/// the launch. With `is_last`, this process is about to end, and with it perhaps its job, so it
-/// waits until the request was sent.
-pub(crate) fn listener(job: &dyn Job, decision: &Decision, settings: &Settings, is_last: bool) {
-    let (Some(filler), Some(reference)) = (&settings.filler, decision.reference()) else { return };
+/// the launch. Returns the abstract name of the socket that may have news about the image.
+pub(crate) fn listener(
+    job: &dyn Job,
+    decision: &Decision,
+    settings: &Settings,
+    next: Next,
+) -> Option<String> {
+    let (filler, reference) = (settings.filler.as_ref()?, decision.reference()?);
     let step = job.step();
-    if !step.is_reporter() {
-        return;
-    }
-    fault::point("ask");
     let request = Request {
         program: installed(COMMAND),
         filler,
         reference: reference.to_string(),
         uid: step.uid,
     };
-    let (program, reference) = (&request.program, &request.reference);
-    match request.send(is_last) {
-        Some(Outcome::Failed(error)) => {
-            log::warn!("{reference} cannot be requested from {filler}: {program}: {error}");
-        }
-        Some(Outcome::Ended(status)) if status != Some(0) => {
-            log::debug!("{program} could not request {reference} from {filler}: {status:?}");
-        }
-        Some(Outcome::Started | Outcome::Ended(_)) => {
-            log::debug!("{program} requests {reference} from {filler}");
-        }
-        Some(Outcome::Shared) => {
-            log::debug!("another process requests {reference} from {filler}");
-        }
-        None => log::warn!("{reference} cannot be requested from {filler}: no process"),
+    if step.is_reporter() {
+        fault::point("ask");
+        request.send_and_log(next);
     }
+    Some(request.name())
 }
 
 /// A socket, or nothing if its name belongs to another user.
@@ -86,9 +92,28 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// Starts the command, and with `is_last` also waits for its end. `None` if that took too long,
-    /// or no process could be started.
-    fn send(&self, is_last: bool) -> Option<Outcome> {
+    fn send_and_log(&self, next: Next) {
+        let Self { program, filler, reference, .. } = self;
+        match self.send(next) {
+            Some(Outcome::Failed(error)) => {
+                log::warn!("{reference} cannot be requested from {filler}: {program}: {error}");
+            }
+            Some(Outcome::Ended(status)) if status != Some(0) => {
+                log::debug!("{program} could not request {reference} from {filler}: {status:?}");
+            }
+            Some(Outcome::Started | Outcome::Ended(_)) => {
+                log::debug!("{program} requests {reference} from {filler}");
+            }
+            Some(Outcome::Shared) => {
+                log::debug!("another process requests {reference} from {filler}");
+            }
+            None => log::warn!("{reference} cannot be requested from {filler}: no process"),
+        }
+    }
+
+    /// Starts the command, and before an end also waits for its end. `None` if that took too long, or
+    /// no process could be started.
+    fn send(&self, next: Next) -> Option<Outcome> {
         let parent = process::id();
         // The helper process has closed all files of the task.
         let (outcomes, _) = within(LIMIT, &|report| {
@@ -96,8 +121,8 @@ impl Request<'_> {
             if process::id() == parent {
                 return;
             }
-            match self.start() {
-                Ok(Some(program)) if is_last => {
+            match self.start(next) {
+                Ok(Some(program)) if next == Next::End => {
                     report(Outcome::Started);
                     report(Outcome::Ended(program.status()));
                 }
@@ -110,11 +135,15 @@ impl Request<'_> {
     }
 
     /// Starts the command; `None` if another process has done that.
-    fn start(&self) -> io::Result<Option<Program>> {
-        let Some(_claim) = self.claim()? else { return Ok(None) };
+    fn start(&self, next: Next) -> io::Result<Option<Program>> {
+        let Some(claim) = self.claim()? else { return Ok(None) };
         let to = format!("--to={}", self.filler);
-        let words = [NAME, "request", "--send-only", &to, "--", &self.reference];
-        let words: Result<Vec<CString>, _> = words.into_iter().map(CString::new).collect();
+        // This process has closed all files, so the socket is its first one.
+        let is_input = claim.as_ref().is_some_and(|socket| socket.as_raw_fd() == STDIN);
+        let news = (next == Next::Wait && is_input).then_some("--news");
+        let words = [NAME, "request", "--send-only"].into_iter().chain(news);
+        let words = words.chain([to.as_str(), "--", self.reference.as_str()]);
+        let words: Result<Vec<CString>, _> = words.map(CString::new).collect();
         Program::start(&CString::new(self.program.as_str())?, &words?).map(Some)
     }
 

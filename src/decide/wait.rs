@@ -1,12 +1,13 @@
 //! `on_miss=wait`: waits until `sifcache fill` has added a missing image.
 //!
 //! The line about the miss in syslog is the request. The answer is a file under the last image
-//! root, which only the filler writes: `sifcache_core::queue`.
+//! root, which only the filler writes: `sifcache_core::queue`. At a site with a listener, the process
+//! that sends the request also passes on this answer (`ask.rs`), and nobody reads the file.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `watch.rs` | the rules: when a wait ends, and why |
-//! | `news.rs` | one process per user and image polls, and tells the others |
+//! | `news.rs` | one process per user and image polls, or has the listener's news, and tells the others |
 //! | `slot.rs` | the polls of one node take turns |
 //! | `claim.rs` | two polls of one node are at least a second apart |
 //! | `poll.rs` | access to the file server, with the timeout of a lookup |
@@ -49,12 +50,13 @@ pub(crate) fn root<'a>(settings: &'a Settings, decision: &Decision) -> Option<&'
     decision.unusable_roots().all(|unusable| unusable.path != *root).then_some(root)
 }
 
-/// Waits at most `limit` for the image of `decision`, a miss, to appear under `root`. `look` decides
-/// again. Returns the hit; `None` if the miss has to be handled as `on_miss` says.
+/// Waits at most `limit` for the image of `decision`, a miss, to appear under `root`. `relay` is the
+/// abstract name of a socket that may have news, see `ask.rs`. `look` decides again. Returns the hit;
+/// `None` if the miss has to be handled as `on_miss` says.
 pub(crate) fn for_image(
     job: &dyn Job,
     decision: &Decision,
-    (settings, root): (&Settings, &Path),
+    (settings, root, relay): (&Settings, &Path, Option<String>),
     (limit, on_miss): (Duration, OnMiss),
     look: &dyn Fn() -> Decision,
 ) -> Option<Decision> {
@@ -64,7 +66,7 @@ pub(crate) fn for_image(
     let reference = decision.reference()?;
     let file = root.join(queue::file(reference));
     let key = queue::hash(file.as_os_str().as_encoded_bytes());
-    let mut news = News::new(job.step().uid, key);
+    let mut news = News::new(job.step().uid, key, relay);
     let mut talk = Talk::new(job, settings);
     let start = Instant::now();
     let mut polls = Polls::new(&file, settings.lookup_timeout);

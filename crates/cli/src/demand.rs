@@ -15,5 +15,6 @@ pub(crate) mod schedule;
 pub(crate) mod source;
 pub(crate) mod space;
 pub(crate) mod state;
+pub(crate) mod subscription;
 pub(crate) mod syslog;
 pub(crate) mod worker;

@@ -1,4 +1,4 @@
-use super::{Outcome, Request, listener};
+use super::{Next, Outcome, Request, listener};
 use crate::logging::captured;
 use crate::spank::Context;
 use crate::spank::test_double::Double;
@@ -65,7 +65,7 @@ fn the_command_inherits_nothing() {
     let _leak = rustix::io::dup(File::open("/proc/version").unwrap()).unwrap();
     let filler = filler();
     let request = request(&path, &filler, "nothing:1");
-    assert_eq!(request.send(false), Some(Outcome::Started));
+    assert_eq!(request.send(Next::Launch), Some(Outcome::Started));
     let seen = directory.path().join("seen");
     until(|| seen.exists());
     let text = fs::read_to_string(seen).unwrap();
@@ -81,15 +81,36 @@ fn the_command_inherits_nothing() {
     assert_ne!(*group, process_group());
 }
 
+/// A process that waits can connect to the command, which has the socket as its standard input.
+#[test]
+fn the_command_can_pass_on_news() {
+    let (directory, path) = program(
+        "for word in \"$@\"; do echo \"$word\"; done >HERE/new; mv HERE/new HERE/words; \
+         [ -S /dev/stdin ] && while [ -d HERE ] && ! [ -e HERE/stop ]; do sleep 0.01; done",
+    );
+    let filler = filler();
+    let request = request(&path, &filler, "news:1");
+    assert_eq!(request.send(Next::Wait), Some(Outcome::Started));
+    let words = directory.path().join("words");
+    until(|| words.exists());
+    let text = fs::read_to_string(words).unwrap();
+    let expected = ["request", "--send-only", "--news", "--to=ctl:80", "--", &request.reference];
+    assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    let stream = crate::spank::connect(request.name().as_bytes()).unwrap();
+    assert_eq!(crate::spank::peer_uid(&stream), Some(request.uid));
+    File::create(directory.path().join("stop")).unwrap();
+    until(|| crate::spank::connect(request.name().as_bytes()).is_err());
+}
+
 /// Of all processes of a user, one asks at a time.
 #[test]
 fn the_same_request_is_sent_once() {
     let (directory, path) = program("while [ -d HERE ] && ! [ -e HERE/stop ]; do sleep 0.01; done");
     let filler = filler();
-    let send = || request(&path, &filler, "once:1").send(false);
+    let send = || request(&path, &filler, "once:1").send(Next::Launch);
     assert_eq!(send(), Some(Outcome::Started));
     assert_eq!(send(), Some(Outcome::Shared));
-    assert_eq!(request(&path, &filler, "other:1").send(false), Some(Outcome::Started));
+    assert_eq!(request(&path, &filler, "other:1").send(Next::Launch), Some(Outcome::Started));
     File::create(directory.path().join("stop")).unwrap();
     // The kernel removes the name when the command has ended.
     until(|| send() == Some(Outcome::Started));
@@ -105,8 +126,8 @@ fn the_socket_of_another_user_is_not_believed() {
     let mine = request(&path, &filler, "taken:1");
     let theirs = Request { uid: mine.uid + 1, ..mine };
     let _socket = UnixListener::bind_addr(&theirs.address().unwrap()).unwrap();
-    assert_eq!(theirs.send(false), Some(Outcome::Started));
-    assert_eq!(theirs.send(false), Some(Outcome::Started));
+    assert_eq!(theirs.send(Next::Launch), Some(Outcome::Started));
+    assert_eq!(theirs.send(Next::Launch), Some(Outcome::Started));
     File::create(directory.path().join("stop")).unwrap();
     until(|| fs::read(directory.path().join("runs")).is_ok_and(|runs| runs == b"x\nx\n"));
 }
@@ -117,7 +138,7 @@ fn a_last_request_has_a_time_limit() {
     let filler = filler();
     let last = |script: &str, image| {
         let (_directory, path) = program(script);
-        request(&path, &filler, image).send(true)
+        request(&path, &filler, image).send(Next::End)
     };
     assert_eq!(last("exit 3", "exit:1"), Some(Outcome::Ended(Some(3))));
     assert_eq!(last("kill -9 $$", "killed:1"), Some(Outcome::Ended(None)));
@@ -127,7 +148,7 @@ fn a_last_request_has_a_time_limit() {
 #[test]
 fn a_command_that_is_missing() {
     let filler = filler();
-    let missing = request("/no/where", &filler, "missing:1").send(false);
+    let missing = request("/no/where", &filler, "missing:1").send(Next::Launch);
     assert_eq!(missing, Some(Outcome::Failed(ErrorKind::NotFound)));
 }
 
@@ -145,7 +166,10 @@ fn the_setting_decides() {
         let miss = decision::decide(&launch, &settings, CacheMode::Auto, &|_| None, &Inline);
         let mut job = Double::new(Context::Remote, &[]);
         job.step.task = task;
-        let lines = captured(|| listener(&job, &miss, &settings, true));
+        let mut news = None;
+        let lines = captured(|| news = listener(&job, &miss, &settings, Next::End));
+        // A process that asks nothing can have the news as well.
+        assert_eq!(news.is_some(), !filler.is_empty());
         let named = lines
             .iter()
             .filter(|line| line.contains("docker.io/o/i:1") && line.contains("ctl:7433"));

@@ -7,9 +7,12 @@
 //!
 //! Every user of the node can listen on any abstract name. A follower therefore believes only a
 //! leader of its own user, and tries another name otherwise.
+//!
+//! At a site with a listener, the command that sends the request is such a leader, the relay, which
+//! polls nothing. Nobody takes its place: without it, the processes poll.
 
 use super::slot::{MOST, PREFIX, Turns};
-use super::watch::Seen;
+use super::watch::{ANSWER, Seen};
 use crate::spank::{connect, peer_uid, send};
 use sifcache_core::queue::{Entry, MAX_SIZE};
 use std::io::{self, Read as _};
@@ -24,6 +27,9 @@ const NAMES: u32 = 4;
 /// A leader that sends nothing for this time is stopped. It polls at least in each third of its turns,
 /// of which one comes in [`MOST`] slots of 1.1 seconds.
 const SILENCE: Duration = Duration::from_secs(4 * MOST);
+
+/// A relay that sends nothing for this time has no news. The filler has as long for its first answer.
+const RELAY_SILENCE: Duration = ANSWER;
 
 /// The slots between two polls of a process that is neither leader nor follower, because all names
 /// belong to other users.
@@ -49,20 +55,25 @@ pub(super) struct News {
     number: u32,
     attempts: u32,
     turns: Turns,
+    /// The name of the relay's socket, until it was tried.
+    relay: Option<String>,
     role: Role,
 }
 
 enum Role {
     None,
     Leader(UnixListener, Vec<UnixStream>),
-    /// The connection, and what was received of the next message.
+    /// The connection to a leader, and what was received of the next message.
     Follower(UnixStream, Vec<u8>),
+    /// The same with the relay.
+    Relayed(UnixStream, Vec<u8>),
 }
 
 impl News {
-    /// The news for the processes of `uid` about the image that `key` identifies.
-    pub(super) fn new(uid: u32, key: String) -> Self {
-        Self { uid, key, number: 0, attempts: 0, turns: Turns::new(), role: Role::None }
+    /// The news for the processes of `uid` about the image that `key` identifies. `relay` is the name
+    /// of the relay's socket, if there may be one.
+    pub(super) fn new(uid: u32, key: String, relay: Option<String>) -> Self {
+        Self { uid, key, number: 0, attempts: 0, turns: Turns::new(), relay, role: Role::None }
     }
 
     /// The next news. This waits until there are any, but not much longer than `limit`.
@@ -114,6 +125,13 @@ impl News {
                 self.role = Role::None;
                 None
             }
+            Role::Relayed(stream, received) => {
+                let seen = receive(stream, received, left.min(RELAY_SILENCE)).ok().flatten();
+                if seen.is_none() {
+                    self.role = Role::None;
+                }
+                seen
+            }
         }
     }
 
@@ -125,6 +143,10 @@ impl News {
     /// Becomes a leader, or else a follower. If neither is possible, the next attempt may use
     /// another name.
     fn take_role(&mut self, name: &str) {
+        if let Some(stream) = self.relay.take().and_then(|relay| self.own(&relay).ok().flatten()) {
+            self.role = Role::Relayed(stream, Vec::new());
+            return;
+        }
         let listener = SocketAddr::from_abstract_name(name)
             .and_then(|address| UnixListener::bind_addr(&address))
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
@@ -134,15 +156,19 @@ impl News {
         }
         self.role = match listener {
             Ok(listener) => Role::Leader(listener, Vec::new()),
-            Err(_) => match connect(name.as_bytes()) {
-                Ok(stream) if peer_uid(&stream) == Some(self.uid) => {
-                    Role::Follower(stream, Vec::new())
-                }
-                Ok(_) => return self.use_next_name(),
+            Err(_) => match self.own(name) {
+                Ok(Some(stream)) => Role::Follower(stream, Vec::new()),
+                Ok(None) => return self.use_next_name(),
                 Err(_) => return self.retry(),
             },
         };
         self.attempts = 0;
+    }
+
+    /// A connection to this socket; `None` if it belongs to another user.
+    fn own(&self, name: &str) -> io::Result<Option<UnixStream>> {
+        let stream = connect(name.as_bytes())?;
+        Ok((peer_uid(&stream) == Some(self.uid)).then_some(stream))
     }
 
     /// The leader has just ended, or it does not listen yet, or too many processes connect.

@@ -63,7 +63,7 @@ impl Site {
         let (job, miss) = (job(command), self.decide(command));
         let root = root(&self.settings, &miss).unwrap();
         let look = || look.clone();
-        let found = for_image(&job, &miss, (&self.settings, root), (LIMIT, on_miss), &look);
+        let found = for_image(&job, &miss, (&self.settings, root, None), (LIMIT, on_miss), &look);
         (found, job.stderr.take())
     }
 }

@@ -1,5 +1,6 @@
 //! `sifcache request`: asks the filler for images, and waits for them.
 
+mod relay;
 mod report;
 mod send_only;
 mod waiting;
@@ -62,6 +63,10 @@ pub(crate) struct Request {
     /// plugin and the shim use this
     #[arg(long, hide = true, conflicts_with_all = ["wait", "no_wait", "json"])]
     send_only: bool,
+    /// Pass on what the listener says about the image to the processes that connect to standard
+    /// input, a local socket that listens
+    #[arg(long, hide = true, requires = "send_only", requires = "to")]
+    news: bool,
     /// Print one JSON object per reference
     #[arg(long)]
     json: bool,
@@ -102,7 +107,8 @@ const TICK: Duration = Duration::from_millis(50);
 /// Runs the subcommand.
 pub(crate) fn run(args: &Request) -> Result<Exit, Failure> {
     if args.send_only {
-        return Ok(send_only::run(&args.site, args.to.as_ref(), &args.references, &args.from));
+        let to = (args.to.as_ref(), args.news);
+        return Ok(send_only::run(&args.site, to, &args.references, &args.from));
     }
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, None)?;

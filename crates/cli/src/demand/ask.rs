@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// How long the listener may take for an answer, with everything that comes before it: the lookup
 /// of its host name, munge, the connection.
-const LIMIT: Duration = Duration::from_secs(2);
+pub(super) const LIMIT: Duration = Duration::from_secs(2);
 
 /// The way to the filler.
 #[derive(Debug, Clone)]
@@ -90,12 +90,9 @@ fn within_limit(filler: &Filler, munge: Arc<Munge>, payload: Payload) -> Result<
 }
 
 fn ask(filler: &Filler, munge: &Munge, payload: &Payload) -> Result<Answer, Failure> {
-    let credential = munge
-        .encode(payload.to_string().as_bytes())
-        .map_err(|error| Failure::Munge { option: "no credential", error })?;
+    let request = signed(munge, payload)?;
     let failed = |problem: String| Failure::Filler { address: filler.to_string(), problem };
-    let line = exchange(filler, &message::request(&credential))
-        .map_err(|error| failed(error.to_string()))?;
+    let line = exchange(filler, &request).map_err(|error| failed(error.to_string()))?;
     Answer::parse(&line).ok_or_else(|| {
         failed(match message::other_version(&line) {
             Some(version) => {
@@ -106,10 +103,25 @@ fn ask(filler: &Filler, munge: &Munge, payload: &Payload) -> Result<Answer, Fail
     })
 }
 
-/// Sends a line to the first address of the listener that accepts a connection, and returns the
-/// answer.
+/// The line that asks for this.
+pub(super) fn signed(munge: &Munge, payload: &Payload) -> Result<String, Failure> {
+    munge
+        .encode(payload.to_string().as_bytes())
+        .map(|credential| message::request(&credential))
+        .map_err(|error| Failure::Munge { option: "no credential", error })
+}
+
+/// Sends a line and returns the answer.
 fn exchange(filler: &Filler, line: &str) -> io::Result<Vec<u8>> {
-    let end = Instant::now() + LIMIT;
+    let mut answer = Vec::new();
+    let stream = send(filler, line, Instant::now() + LIMIT)?;
+    stream.take(MAX_ANSWER as u64 + 1).read_to_end(&mut answer)?;
+    Ok(answer)
+}
+
+/// Sends a line to the first address of the listener that accepts a connection. The answer has to
+/// arrive until `end`.
+pub(super) fn send(filler: &Filler, line: &str, end: Instant) -> io::Result<TcpStream> {
     // A timeout of zero is an error.
     let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
     let mut last = io::Error::other("the host name has no address");
@@ -119,9 +131,7 @@ fn exchange(filler: &Filler, line: &str) -> io::Result<Vec<u8>> {
                 stream.set_write_timeout(Some(left()))?;
                 stream.write_all(line.as_bytes())?;
                 stream.set_read_timeout(Some(left()))?;
-                let mut answer = Vec::new();
-                stream.take(MAX_ANSWER as u64 + 1).read_to_end(&mut answer)?;
-                return Ok(answer);
+                return Ok(stream);
             }
             Err(error) => last = error,
         }

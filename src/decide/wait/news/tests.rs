@@ -1,5 +1,6 @@
 use super::{NAMES, News, PREFIX, Role, Seen, line, take_last};
 use crate::decide::wait::example;
+use crate::spank::send;
 use sifcache_core::queue::{Entry, State};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -24,7 +25,7 @@ fn entry(beat: u64) -> Seen {
 
 /// A process whose role is chosen already.
 fn ready(uid: u32, key: &str) -> News {
-    let mut news = News::new(uid, key.to_owned());
+    let mut news = News::new(uid, key.to_owned(), None);
     news.take_role(&news.name());
     news
 }
@@ -75,6 +76,43 @@ fn a_follower_takes_the_place_of_the_leader() {
     assert_eq!(followers.iter().map(is_leader).collect::<Vec<_>>(), [true, false]);
 }
 
+/// A socket as that of the command that requests the image, and a process that knows its name.
+fn relayed(test: &str, uid: u32) -> (UnixListener, News) {
+    let name = format!("sifcache-test/{}", key(test));
+    let relay = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
+    let mut news = News::new(uid, key(test), Some(name));
+    news.take_role(&news.name());
+    (relay, news)
+}
+
+#[test]
+fn nobody_polls_while_the_relay_has_news() {
+    let (relay, mut news) = relayed("relay", uid());
+    let (stream, _) = relay.accept().unwrap();
+    for seen in [entry(1), entry(2)] {
+        assert!(send(&stream, line(&seen).as_bytes()));
+        assert_eq!(news.next(LONG, &mut never), seen);
+    }
+    // The last entry arrives although the relay has ended. Then this process polls.
+    assert!(send(&stream, line(&entry(3)).as_bytes()));
+    drop((stream, relay));
+    assert_eq!(news.next(LONG, &mut never), entry(3));
+    assert_eq!(news.next(LONG, &mut || Some(entry(4))), entry(4));
+    assert!(matches!(news.role, Role::Leader(..)) && news.turns.is_alone());
+}
+
+#[test]
+fn a_process_polls_if_the_relay_has_no_news() {
+    let (_silent, mut news) = relayed("silent", uid());
+    assert!(matches!(news.role, Role::Relayed(..)));
+    assert_eq!(news.next(LONG, &mut || Some(entry(1))), entry(1));
+    let (_other, mut news) = relayed("stranger", uid() + 1);
+    assert!(matches!(news.role, Role::Leader(..)), "it belongs to another user");
+    assert_eq!(news.next(LONG, &mut || Some(entry(1))), entry(1));
+    let mut news = News::new(uid(), key("none"), Some("sifcache-test/nobody".to_owned()));
+    assert_eq!(news.next(LONG, &mut || Some(entry(1))), entry(1));
+}
+
 /// Other users can listen on the names.
 #[test]
 fn the_sockets_of_other_users_are_ignored() {
@@ -90,7 +128,7 @@ fn the_sockets_of_other_users_are_ignored() {
     assert!(matches!(news.role, Role::Leader(..)));
     drop(news);
     let all: Vec<_> = (1..NAMES).map(listen).collect();
-    let mut news = News::new(other, key.clone());
+    let mut news = News::new(other, key.clone(), None);
     for _ in 0..NAMES {
         assert_eq!(news.hear(LONG, &mut never), None);
     }

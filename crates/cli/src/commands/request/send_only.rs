@@ -1,7 +1,10 @@
 //! `request --send-only`: the plugin and the shim start it for a miss, without waiting for it.
 
+use super::relay;
 use super::report::Status;
+use crate::cache::image_name;
 use crate::demand::ask::Route;
+use crate::demand::subscription::Subscription;
 use crate::demand::syslog;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -9,8 +12,12 @@ use crate::options::Site;
 use crate::reference_list;
 use crate::site;
 use sifcache_core::settings::{Filler, Syslog};
+use sifcache_munge::Munge;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::exit;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -19,14 +26,31 @@ use std::time::Duration;
 const LIMIT: Duration = Duration::from_millis(2200);
 
 /// Sends the requests, prints nothing, and logs the first problem. With `to`, no settings are read.
-pub(super) fn run(site: &Site, to: Option<&Filler>, words: &[String], from: &[PathBuf]) -> Exit {
+/// With `news`, this also passes on the news about the last image: see [`relay`].
+pub(super) fn run(
+    site: &Site,
+    (to, news): (Option<&Filler>, bool),
+    words: &[String],
+    from: &[PathBuf],
+) -> Exit {
     let count = u32::try_from(words.len().max(1)).unwrap_or(u32::MAX);
+    let is_sending = Arc::new(AtomicBool::new(true));
+    let is_late = Arc::clone(&is_sending);
     thread::spawn(move || {
         thread::sleep(LIMIT.saturating_mul(count));
-        exit(Exit::UNAVAILABLE.code().into());
+        if is_late.load(Ordering::Relaxed) {
+            exit(Exit::UNAVAILABLE.code().into());
+        }
     });
     let (problem, exit) = match send(site, to, words, from) {
-        Ok(None) => return Exit::OK,
+        Ok(None) => {
+            if let Some((listener, news)) = to.filter(|_| news).and_then(|to| subscribe(to, words))
+            {
+                is_sending.store(false, Ordering::Relaxed);
+                relay::run(listener, news);
+            }
+            return Exit::OK;
+        }
         Ok(Some(status)) => (status.reason().unwrap_or_default(), status.exit()),
         Err(failure) => (failure.to_string(), failure.exit()),
     };
@@ -35,6 +59,15 @@ pub(super) fn run(site: &Site, to: Option<&Filler>, words: &[String], from: &[Pa
     let text = format!("{images} cannot be requested: {problem}");
     syslog::warn(Path::new(syslog::SOCKET), facility, &text);
     exit
+}
+
+/// The waiting processes, and the news for them. `None` if there are none: that is no problem, because
+/// these processes can read the queue files.
+fn subscribe(filler: &Filler, words: &[String]) -> Option<(UnixListener, Subscription)> {
+    let listener = relay::socket().ok()?;
+    let reference = image_name::parse(words.last()?).ok()?;
+    let news = Subscription::start(filler, &Munge::load().ok()?, &reference).ok()??;
+    Some((listener, news))
 }
 
 /// The last request that was not accepted, if any.
