@@ -4,6 +4,10 @@
 use super::Listener;
 use crate::kit::filler::{until, with_filler};
 use crate::kit::{IMAGE, SHARED, Site, WHICH};
+use crate::trace::traced_with_times;
+use sifcache_core::queue;
+use std::thread;
+use std::time::Duration;
 
 /// The only user who may ask is identified by munge.
 const POLICY: &str = "allow = [\"docker.io/determinedai/**\"]\nusers = [\"alice\"]\n";
@@ -25,6 +29,43 @@ fn a_job_that_waits_gets_its_image() {
         assert_eq!(output.stdout.trim_end(), IMAGE, "{output:#?} {filler:#?}");
         assert!(!site.log("n1").contains("event="), "syslog=off");
     }
+}
+
+/// The listener's news reach all tasks of the node, so none of them looks at the queue.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_job_that_has_news_opens_no_queue_file() {
+    let site = Site::with_line(&line("filler=ctl on_miss=wait:300:fail"));
+    let launch = format!("srun -wn1 apptainer exec docker://{IMAGE} true");
+    let (trace, filler) = with_filler(&site, POLICY, || traced_with_times(&site, &launch));
+    let mentions = |part: &str| trace.iter().filter(|line| line.contains(part)).count();
+    assert!(mentions("--news") > 0 && mentions(&format!("{SHARED}/{IMAGE}")) > 0, "{filler:#?}");
+    let opens = trace.iter().filter(|l| l.contains("openat(") && l.contains(queue::DIRECTORY));
+    let opens: Vec<&String> = opens.collect();
+    assert!(opens.is_empty(), "{opens:#?} {filler:#?}");
+}
+
+/// The filler ends while a job waits: the job looks at the queue, and has its image from the next
+/// filler.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_wait_outlives_the_listener() {
+    let site = Site::with_line(&line("filler=ctl on_miss=wait:300:fail"));
+    let quiet = format!("{POLICY}quiet = [\"00:00-24:00\"]\n");
+    let launch = || site.launch(&[], &format!("docker://{IMAGE}"));
+    thread::scope(|scope| {
+        let (job, first) = with_filler(&site, &quiet, || {
+            let job = scope.spawn(launch);
+            let find = ["pgrep", "-f", "request --send-only --news"];
+            until(|| site.exec(&["--on", "n1"], &find, "").status == 0 || job.is_finished());
+            // Time for the first entry.
+            thread::sleep(Duration::from_secs(1));
+            job
+        });
+        let (output, second) = with_filler(&site, POLICY, || job.join().unwrap());
+        output.ran(IMAGE);
+        assert!(output.stderr.contains("waiting up to"), "{output:#?} {first:#?} {second:#?}");
+    });
 }
 
 /// Without a wait, the launch goes on at once, and the image is there for the next job.
