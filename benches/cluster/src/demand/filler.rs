@@ -21,15 +21,16 @@ pub(super) fn policy(quiet: bool) -> String {
 }
 
 /// A script that stops the filler, removes all images and all state, and starts the filler again.
-/// It ends when the filler serves requests.
-pub(super) fn restart(log: &str, quiet: bool) -> String {
+/// It ends when the filler serves requests, from `input`: options of the command. The file `log` is
+/// emptied.
+pub(super) fn restart(input: &str, log: &str, quiet: bool) -> String {
     format!(
         "{}
         rm -rf {ROOT}; install -d -m 755 {ROOT}
         install -d /etc/sifcache; cat >{POLICY} <<'END'
 {}END
         : >{log}
-        setsid sifcache fill --follow --json --root {ROOT} --log {log} </dev/null >{OUTPUT} 2>{OUTPUT}.err &
+        setsid sifcache fill --follow --json --root {ROOT} {input} </dev/null >{OUTPUT} 2>{OUTPUT}.err &
         echo $! >{PROCESS}
         until [ -e {ROOT}/.sifcache/queue/beat ]; do
             kill -0 $! || {{ cat {OUTPUT}.err >&2; exit 1; }}

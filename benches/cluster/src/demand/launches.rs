@@ -17,12 +17,17 @@ pub(super) const AT_ONCE: u32 = 8;
 /// The number of processors of a node in Slurm's configuration, times the number of jobs that may
 /// share each.
 const SLOTS: u32 = 64;
-/// The variants: each user's own pull, and a wait for the filler.
+/// The variants: each user's own pull, and a wait for the filler, which reads logs.
 pub(super) const PULLS: &str = "without the plugin";
 /// See [`PULLS`].
-pub(super) const WAITS: &str = "sifcache";
+const WAITS: &str = "sifcache";
+/// The same with a listener in place of logs.
+pub(super) const LISTENS: &str = "sifcache with a listener";
 
 const LINE: &str = "optional spank_sifcache.so image_root=/shared/sif on_miss=wait:3600:fail\n";
+/// The same for [`LISTENS`].
+const LISTENER: &str = "optional spank_sifcache.so image_root=/shared/sif on_miss=wait:3600:fail \
+    filler=ctl\n";
 /// The log of all hosts, on the login node.
 const CENTRAL: &str = "/var/log/central.log";
 
@@ -51,7 +56,7 @@ pub(super) fn first(big: &Path, rounds: usize) -> Result<Vec<Compared>> {
     collect_logs()?;
     registry::push(big, "fill/big:1")?;
     let mut all = vec![compared("300 MB that do not compress", "fill/big:1", 1, None, rounds)?];
-    for size in [40, 0] {
+    for size in [80, 60, 40, 10, 0] {
         site::push(size)?;
         // Each image also has a userland of 2 MB.
         let what = format!("{} MB", size + 2);
@@ -68,12 +73,16 @@ fn compared(
     rounds: usize,
 ) -> Result<Compared> {
     let launch = Launch { image, users, at_once };
+    let mut variants = vec![launch.variant(PULLS, NONE), launch.variant(WAITS, LINE)];
+    if users == 1 {
+        variants.push(launch.variant(LISTENS, LISTENER));
+    }
     let experiment = Experiment {
         name: format!("{users} users start a new image: {what}"),
         compared: true,
         warm_up: usize::from(users == 1),
         rounds,
-        variants: vec![launch.variant(PULLS, NONE), launch.variant(WAITS, LINE)],
+        variants,
     };
     let taken = testbed::measure(&experiment)?;
     testbed::on("ctl", &filler::stop())?;
@@ -92,7 +101,11 @@ impl Launch<'_> {
         let share = self.at_once.map_or_else(String::new, |jobs| format!("-c {} ", SLOTS / jobs));
         let image = self.image;
         let launch = format!("srun --quiet {share}apptainer --silent exec docker://{image} true");
-        let begin = if name == WAITS { filler::restart(CENTRAL, false) } else { filler::stop() };
+        let begin = match name {
+            WAITS => filler::restart(&format!("--log {CENTRAL}"), CENTRAL, false),
+            LISTENS => filler::restart("--listen 0.0.0.0", CENTRAL, false),
+            _ => filler::stop(),
+        };
         let (repository, _) = image.rsplit_once(':').unwrap_or((image, ""));
         let log = registry::LOG;
         Variant {

@@ -62,7 +62,7 @@ pub(super) fn measure(quick: bool) -> Result<Scale> {
     let (nodes, tasks, images) = if quick { (5, 200, 10) } else { (50, 10_000, 200) };
     registry::make_small(images)?;
     install()?;
-    let begin = filler::restart(LOG, true);
+    let begin = filler::restart(&format!("--log {LOG}"), LOG, true);
     testbed::on("ctl", &begin).context("the filler does not start")?;
     registry::forget()?;
     let plan = plan(nodes, tasks, images, if quick { 15 } else { 60 });
