@@ -46,11 +46,27 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
+    /// A notice that says nothing but the state.
+    pub(crate) fn without_progress(reference: Reference, state: State) -> Self {
+        Self {
+            reference,
+            state,
+            size: 0,
+            received: 0,
+            seconds_left: None,
+            ahead: 0,
+            users: None,
+            reason: String::new(),
+            request: 0,
+        }
+    }
+
     fn is_live(&self) -> bool {
         matches!(self.state, State::Queued | State::Pulling)
     }
 
-    fn entry(&self, beat: u64) -> Entry {
+    /// The entry with this beat.
+    pub(crate) fn entry(&self, beat: u64) -> Entry {
         Entry {
             reference: self.reference.to_string(),
             state: self.state,
@@ -67,9 +83,25 @@ impl Notice {
 
 /// An entry that was written.
 #[derive(Debug)]
-struct Written {
-    notice: Notice,
-    at: Instant,
+pub(crate) struct Written {
+    pub(crate) notice: Notice,
+    pub(crate) at: Instant,
+}
+
+impl Written {
+    /// How urgent it is to replace the entry by this one, if it has to be written now.
+    pub(crate) fn urgency(&self, notice: &Notice, now: Instant, last: bool) -> Option<Urgency> {
+        let age = now.saturating_duration_since(self.at);
+        match () {
+            // Jobs wait for a result, and a result is followed by nothing.
+            () if self.notice.is_live() && !notice.is_live() => Some(Urgency::New),
+            () if age < INTERVAL && !last => None,
+            () if self.notice.state != notice.state => Some(Urgency::New),
+            () if notice.is_live() && age >= BEAT => Some(Urgency::Beat(self.at)),
+            () if self.notice != *notice => Some(Urgency::Changed(self.at)),
+            () => None,
+        }
+    }
 }
 
 /// The directory of the entries.
@@ -175,18 +207,10 @@ impl Board {
         });
     }
 
-    /// How urgent it is to write this entry, if it has to be written now.
     fn urgency(&self, file: &str, notice: &Notice, now: Instant, last: bool) -> Option<Urgency> {
-        let Some(written) = self.written.get(file) else { return Some(Urgency::New) };
-        let age = now.saturating_duration_since(written.at);
-        match () {
-            // Jobs wait for a result, and a result is followed by nothing.
-            () if written.notice.is_live() && !notice.is_live() => Some(Urgency::New),
-            () if age < INTERVAL && !last => None,
-            () if written.notice.state != notice.state => Some(Urgency::New),
-            () if notice.is_live() && age >= BEAT => Some(Urgency::Beat(written.at)),
-            () if written.notice != *notice => Some(Urgency::Changed(written.at)),
-            () => None,
+        match self.written.get(file) {
+            Some(written) => written.urgency(notice, now, last),
+            None => Some(Urgency::New),
         }
     }
 
@@ -200,8 +224,9 @@ impl Board {
 
 /// The order of the writes.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Urgency {
+pub(crate) enum Urgency {
     New,
+    /// A new beat, and when the entry was written.
     Beat(Instant),
     Changed(Instant),
 }

@@ -10,17 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant, SystemTime};
 
 fn notice(name: &str, state: State) -> Notice {
-    Notice {
-        reference: Reference::parse(name.as_bytes()).unwrap(),
-        state,
-        size: 0,
-        received: 0,
-        seconds_left: None,
-        ahead: 0,
-        users: None,
-        reason: String::new(),
-        request: 0,
-    }
+    Notice::without_progress(Reference::parse(name.as_bytes()).unwrap(), state)
 }
 
 /// The entries in the directory, by reference.

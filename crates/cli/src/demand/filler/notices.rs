@@ -75,15 +75,6 @@ fn notice(item: &Item, standing: Standing, quiet: bool) -> Notice {
 }
 
 fn done(name: &str) -> Option<Notice> {
-    Some(Notice {
-        reference: Reference::parse_printed(name.as_bytes()).ok()?,
-        state: State::Done,
-        size: 0,
-        received: 0,
-        seconds_left: None,
-        ahead: 0,
-        users: None,
-        reason: String::new(),
-        request: 0,
-    })
+    let reference = Reference::parse_printed(name.as_bytes()).ok()?;
+    Some(Notice::without_progress(reference, State::Done))
 }
