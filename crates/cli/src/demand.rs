@@ -7,6 +7,7 @@ pub(crate) mod filler;
 pub(crate) mod follow;
 pub(crate) mod listen;
 pub(crate) mod message;
+pub(crate) mod news;
 pub(crate) mod plan;
 pub(crate) mod policy;
 pub(crate) mod report;

@@ -6,6 +6,7 @@ use crate::cache::store::Store;
 use crate::demand::check;
 use crate::demand::filler::{self, Input, Site as Filler};
 use crate::demand::listen::Listener;
+use crate::demand::news::Newsroom;
 use crate::demand::plan;
 use crate::demand::policy;
 use crate::demand::policy::identity::System;
@@ -191,7 +192,7 @@ fn fill(
         report.note(&message);
         Saved::default()
     });
-    let inputs = inputs(args, &saved)?;
+    let (inputs, news) = inputs(args, &saved)?;
     // Nobody watches the progress here.
     let progress = Progress::new(true);
     let set_up = || puller(args, settings, store, &progress);
@@ -202,19 +203,21 @@ fn fill(
     }
     let workshop = Workshop { adder: &adder, settings, root: store.root(), room: Mutex::default() };
     let (parallel, follow) = (args.jobs, args.follow);
-    let site = Filler { store, workshop: &workshop, policy, parallel, follow, report };
+    let site = Filler { store, workshop: &workshop, policy, parallel, follow, report, news };
     filler::run(site, state, saved, inputs)
 }
 
-fn inputs(args: &Fill, saved: &Saved) -> Result<Vec<Input>, Failure> {
-    let mut inputs = Vec::new();
+fn inputs(args: &Fill, saved: &Saved) -> Result<(Vec<Input>, Option<Newsroom>), Failure> {
+    let (mut inputs, mut news) = (Vec::new(), None);
     if let Some(address) = &args.listen {
-        inputs.push(filler::listener(Listener::bind(address)?));
+        let listener = Listener::bind(address)?;
+        news = Some(listener.newsroom());
+        inputs.push(filler::listener(listener));
     }
     if args.listen.is_none() || !args.log.is_empty() {
         inputs.push(filler::logs(source(args, saved)?));
     }
-    Ok(inputs)
+    Ok((inputs, news))
 }
 
 fn source(args: &Fill, saved: &Saved) -> Result<Source, Failure> {

@@ -5,11 +5,13 @@
 //! listener ─────────requests──▶│ loop │◀──verdict──────── (one thread: a lookup of a user may be slow)
 //! state.json ◀──once a second──│      │──image──▶ workers (`parallel` threads)
 //! queue files ◀─once a second──└──────┘◀──result──
+//! listener ◀────────news───────────┘
 //! ```
 //!
 //! The loop owns the schedule, and never waits for a registry, a log or a lookup of a user.
 
 mod clock;
+mod input;
 mod notices;
 mod output;
 mod running;
@@ -17,14 +19,14 @@ mod threads;
 
 use crate::cache::store::Store;
 use crate::demand::board::Board;
-use crate::demand::listen::Listener;
+use crate::demand::news::Newsroom;
 use crate::demand::policy::identity::System;
 use crate::demand::policy::reload::Reloader;
 use crate::demand::policy::{Asked, Limits as PolicyLimits, Policy, Verdict};
 use crate::demand::report::Report;
 use crate::demand::request::Request;
 use crate::demand::schedule::{Finding, Limits, Outcome, Schedule};
-use crate::demand::source::{Cursor, Source};
+use crate::demand::source::Cursor;
 use crate::demand::state::{Saved, State};
 use crate::demand::worker::{Finished, Workshop};
 use crate::error::Failure;
@@ -32,6 +34,7 @@ use crate::exit::Exit;
 use crate::system::service;
 use crate::system::signals;
 use clock::{Clock, Lines, Pace};
+pub(crate) use input::{Input, listener, logs};
 use jiff::{Timestamp, Zoned};
 use output::Problems;
 use running::Running;
@@ -65,22 +68,6 @@ pub(crate) enum Message {
     Pulled(Finished),
 }
 
-/// A source of requests, which runs in a thread of its own. It sends [`Message::Requests`] until
-/// the flag is set or nobody receives any more, and [`Message::Ended`] if it ends by itself.
-pub(crate) type Input = Box<dyn FnOnce(&SyncSender<Message>, &AtomicBool) + Send>;
-
-/// The logs as an input.
-pub(crate) fn logs(source: Source) -> Input {
-    Box::new(move |sender, stop| threads::read(source, sender, stop))
-}
-
-/// The listener as an input.
-pub(crate) fn listener(listener: Listener) -> Input {
-    Box::new(move |sender, stop| {
-        listener.run(stop, |requests| threads::deliver(sender, requests));
-    })
-}
-
 /// An image to judge.
 struct Question {
     policy: Arc<Policy>,
@@ -96,6 +83,8 @@ pub(crate) struct Site<'a> {
     pub(crate) parallel: Option<u32>,
     pub(crate) follow: bool,
     pub(crate) report: Report,
+    /// Where clients of the listener learn what becomes of their images, if there is a listener.
+    pub(crate) news: Option<Newsroom>,
 }
 
 /// Runs the filler until its inputs have ended, or a signal arrives.
@@ -112,7 +101,7 @@ pub(crate) fn run(
     let (questions, asked) = mpsc::channel();
     let (changes, changed) = mpsc::channel();
     let stop = AtomicBool::new(false);
-    let workshop = site.workshop;
+    let (workshop, news) = (site.workshop, site.news.clone());
     thread::scope(|scope| {
         let begin = || {
             let senders = (sender.clone(), questions, changes);
@@ -134,6 +123,9 @@ pub(crate) fn run(
         let result = begin();
         // The threads end when they cannot send or receive any more.
         stop.store(true, Ordering::Relaxed);
+        if let Some(news) = news {
+            news.ring();
+        }
         drop(receiver);
         result
     })
@@ -282,6 +274,9 @@ impl<'a> Filler<'a> {
 
     fn judged(&mut self, reference: &Reference, finding: Finding, now: Timestamp) {
         self.judging = self.judging.saturating_sub(1);
+        if finding == Finding::Present {
+            self.tell_added(reference, now);
+        }
         let news = self.schedule.judged(reference, finding.clone(), now);
         if let (Some(item), Finding::Judged(verdict)) = (&news, &finding)
             && *verdict != Verdict::Allowed
@@ -313,6 +308,7 @@ impl<'a> Filler<'a> {
             self.site.report.finished(&item, finished, retry);
         }
         if is_added {
+            self.tell_added(&finished.reference, now);
             // The thread that updates the views lives as long as this loop.
             let _ = self.changes.send(());
         }

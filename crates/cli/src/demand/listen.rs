@@ -7,14 +7,17 @@
 
 mod connection;
 mod rate;
+mod subscribers;
 
 use crate::demand::message::{self, Answer, Payload};
+use crate::demand::news::Newsroom;
 use crate::demand::request::Request;
 use crate::error::Failure;
 use connection::{Connection, Input};
 use jiff::Timestamp;
 use rate::Rate;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sifcache_core::reference::Reference;
 use sifcache_core::settings::Filler;
 use sifcache_munge::{Decoded, Error, Munge};
 use std::io;
@@ -22,6 +25,7 @@ use std::net::{IpAddr, Ipv6Addr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use subscribers::Subscribers;
 
 /// Seconds after which a client may try again if munge does not work on this host.
 const MUNGE_BUSY: u32 = 10;
@@ -29,6 +33,8 @@ const MUNGE_BUSY: u32 = 10;
 const BACKLOG: usize = 10_000;
 /// Seconds after which a client may try again then.
 const BACKLOG_BUSY: u32 = 5;
+/// Seconds after which a client may try again if too many wait for news.
+const NEWS_BUSY: u32 = 30;
 /// How long [`Listener::run`] serves clients before it looks whether it should end.
 const ROUND: Duration = Duration::from_secs(1);
 /// The same while requests wait for their receiver.
@@ -63,12 +69,29 @@ pub(crate) struct Limits {
     pub(crate) per_user: u32,
     /// The number of messages from a host in a minute, valid or not.
     pub(crate) per_host: u32,
+    /// The number of clients that wait for news. They do not count as connections.
+    pub(crate) subscribers: usize,
+    /// The number of those from one host.
+    pub(crate) subscribers_of_host: usize,
+    /// How long such a client is kept without news. An image that waits or is pulled has news every
+    /// 8 seconds.
+    pub(crate) idle: Duration,
+    /// How long such a client is kept at all.
+    pub(crate) subscription: Duration,
 }
 
 impl Limits {
     /// The limits in use.
-    pub(crate) const DEFAULT: Self =
-        Self { time: Duration::from_secs(5), connections: 64, per_user: 300, per_host: 3_000 };
+    pub(crate) const DEFAULT: Self = Self {
+        time: Duration::from_secs(5),
+        connections: 64,
+        per_user: 300,
+        per_host: 3_000,
+        subscribers: 512,
+        subscribers_of_host: 64,
+        idle: Duration::from_secs(60),
+        subscription: Duration::from_secs(24 * 3600),
+    };
 }
 
 /// How many messages had which result.
@@ -76,6 +99,8 @@ impl Limits {
 pub(crate) struct Counters {
     /// Requests that were passed on, and checks.
     pub(crate) accepted: u64,
+    /// Clients that got a place to wait for news.
+    pub(crate) news: u64,
     /// Messages that were refused.
     pub(crate) refused: u64,
     /// Messages that were answered with `busy`.
@@ -95,6 +120,16 @@ pub(crate) enum Delivery {
     Closed,
 }
 
+/// What a valid message asks for.
+enum Wish {
+    /// Nothing but the answer.
+    Check,
+    /// An image.
+    Image(Request),
+    /// What becomes of an image.
+    News(Reference),
+}
+
 /// The listener.
 pub(crate) struct Listener {
     socket: TcpListener,
@@ -102,6 +137,7 @@ pub(crate) struct Listener {
     limits: Limits,
     /// The oldest connection is the first.
     connections: Vec<Connection>,
+    subscribers: Subscribers,
     users: Rate<u32>,
     hosts: Rate<IpAddr>,
     counters: Counters,
@@ -123,12 +159,14 @@ impl Listener {
         let open = || {
             let socket = TcpListener::bind((address.host.as_str(), address.port))?;
             socket.set_nonblocking(true)?;
-            Ok(socket)
+            Ok((socket, Subscribers::new()?))
         };
         let failed = |error| Failure::Listen { address: address.to_string(), error };
         let now = Instant::now();
+        let (socket, subscribers) = open().map_err(failed)?;
         Ok(Self {
-            socket: open().map_err(failed)?,
+            socket,
+            subscribers,
             verify,
             limits,
             connections: Vec::with_capacity(limits.connections),
@@ -139,7 +177,12 @@ impl Listener {
         })
     }
 
-    /// Serves clients until `stop` is set. `deliver` passes requests on, and must not wait: while
+    /// Where the filler publishes what becomes of the images.
+    pub(crate) fn newsroom(&self) -> Newsroom {
+        self.subscribers.newsroom()
+    }
+
+    /// Serves clients until `stop` is set, which it notices at the next news. `deliver` passes requests on, and must not wait: while
     /// the receiver is busy, the listener keeps the requests, and goes on to serve clients.
     pub(crate) fn run(mut self, stop: &AtomicBool, deliver: impl Fn(Vec<Request>) -> Delivery) {
         let mut waiting = Vec::new();
@@ -150,15 +193,16 @@ impl Listener {
                 match deliver(std::mem::take(&mut waiting)) {
                     Delivery::Taken => {}
                     Delivery::Full(requests) => waiting = requests,
-                    Delivery::Closed => return,
+                    Delivery::Closed => break,
                 }
             }
             self.is_full = waiting.len() >= BACKLOG;
         }
+        self.subscribers.finish();
     }
 
-    /// Serves clients until at least one request has arrived, or until `wait` is over. Clients are
-    /// only served during this call, so call it in a loop.
+    /// Serves clients until at least one request has arrived, news were sent, or `wait` is over.
+    /// Clients are only served during this call, so call it in a loop.
     pub(crate) fn next(&mut self, wait: Duration) -> Vec<Request> {
         let end = Instant::now() + wait;
         let mut requests = Vec::new();
@@ -166,11 +210,14 @@ impl Listener {
             let deadlines = self.connections.iter().map(|connection| connection.deadline);
             let until = deadlines.fold(end, Instant::min);
             let ready = self.ready(until.saturating_duration_since(Instant::now()));
-            requests.extend(self.serve(&ready));
+            let (connections, subscribers) =
+                ready.split_at_checked(self.connections.len()).unwrap_or_default();
+            let is_news = self.subscribers.serve(subscribers);
+            requests.extend(self.serve(connections));
             self.accept();
             let now = Instant::now();
             self.close(|connection| connection.deadline <= now);
-            if !requests.is_empty() || now >= end {
+            if !requests.is_empty() || is_news || now >= end {
                 return requests;
             }
         }
@@ -181,12 +228,13 @@ impl Listener {
         self.counters
     }
 
-    /// Waits until a client connects, or a connection can be read. For each connection, whether it
-    /// can be read.
+    /// Waits until a client connects, a connection is ready, or there are news. Returns whether each
+    /// of the connections is ready, and then each of the sources of [`Subscribers`].
     fn ready(&self, wait: Duration) -> Vec<bool> {
         let mut all: Vec<PollFd<'_>> = vec![PollFd::new(&self.socket, PollFlags::IN)];
         let streams = self.connections.iter().map(|connection| &connection.stream);
         all.extend(streams.map(|stream| PollFd::new(stream, PollFlags::IN)));
+        all.extend(self.subscribers.sources());
         let wait = Timespec::try_from(wait).ok();
         // After an error, such as an interruption by a signal, nothing is ready.
         match poll(&mut all, wait.as_ref()) {
@@ -210,11 +258,20 @@ impl Listener {
                     self.counters.closed += u64::from(!connection.is_answered());
                     false
                 }
-                Input::Line(line) => {
-                    let answer = self.judge(&line, connection.peer);
-                    let answer = answer.map(|request| requests.extend(request));
-                    connection.answer(&self.count(answer))
-                }
+                Input::Line(line) => match self.judge(&line, connection.peer) {
+                    Ok(Wish::News(reference)) => {
+                        self.counters.news += 1;
+                        let whose = (host(connection.peer), &reference);
+                        self.subscribers.add(connection, whose, &self.limits);
+                        continue;
+                    }
+                    Ok(Wish::Check) => connection.answer(&self.count(Answer::Accepted)),
+                    Ok(Wish::Image(request)) => {
+                        requests.push(request);
+                        connection.answer(&self.count(Answer::Accepted))
+                    }
+                    Err(answer) => connection.answer(&self.count(answer)),
+                },
             };
             if stays {
                 kept.push(connection);
@@ -224,8 +281,8 @@ impl Listener {
         requests
     }
 
-    /// The request in a message, or the answer that says why there is none. A check has none.
-    fn judge(&mut self, line: &[u8], peer: IpAddr) -> Result<Option<Request>, Answer> {
+    /// What a message asks for, or the answer that says why it gets nothing.
+    fn judge(&mut self, line: &[u8], peer: IpAddr) -> Result<Wish, Answer> {
         let now = Instant::now();
         self.hosts.take(host(peer), now).map_err(Answer::Busy)?;
         if self.is_full {
@@ -236,14 +293,24 @@ impl Listener {
             true => Answer::Busy(MUNGE_BUSY),
             false => Answer::Refused(error.to_string()),
         })?;
-        let reference = match message::parse_payload(&decoded.payload).map_err(Answer::Refused)? {
-            Payload::Check | Payload::News(_) => return Ok(None),
-            Payload::Request(reference) => reference,
+        let payload = message::parse_payload(&decoded.payload).map_err(Answer::Refused)?;
+        let (reference, is_news) = match payload {
+            Payload::Check => return Ok(Wish::Check),
+            Payload::Request(reference) => (reference, false),
+            Payload::News(reference) => (reference, true),
         };
+        if is_news && self.subscribers.is_full(host(peer), &self.limits) {
+            return Err(Answer::Busy(NEWS_BUSY));
+        }
+        // News about an image for which the user has just asked do not count again.
         self.users.take_once(decoded.uid, &reference.to_string(), now).map_err(Answer::Busy)?;
+        if is_news {
+            return Ok(Wish::News(reference));
+        }
+        self.subscribers.forget_done(&reference);
         let address = decoded.address;
         let is_known = !address.is_unspecified() && !address.is_loopback();
-        Ok(Some(Request {
+        Ok(Wish::Image(Request {
             reference,
             asker: Some(decoded.uid),
             host: if is_known { address.to_string() } else { peer.to_string() },
@@ -251,8 +318,7 @@ impl Listener {
         }))
     }
 
-    fn count(&mut self, result: Result<(), Answer>) -> Answer {
-        let answer = result.err().unwrap_or(Answer::Accepted);
+    fn count(&mut self, answer: Answer) -> Answer {
         let counter = match answer {
             Answer::Accepted => &mut self.counters.accepted,
             Answer::Refused(_) => &mut self.counters.refused,

@@ -1,9 +1,12 @@
 //! What the loop writes: the queue files and the saved state.
 
 use super::{Filler, notices};
+use crate::demand::board::Notice;
 use crate::demand::state::Saved;
 use crate::error::Failure;
 use jiff::{Timestamp, Zoned};
+use sifcache_core::queue::State;
+use sifcache_core::reference::Reference;
 use std::time::{Duration, Instant};
 
 /// The time after which a problem that goes on is reported again.
@@ -34,7 +37,7 @@ impl Problem {
 }
 
 impl Filler<'_> {
-    /// Writes the queue files.
+    /// Publishes the entries: as news, and as queue files.
     pub(super) fn publish(&mut self, now: Timestamp, at_once: bool) {
         let instant = Instant::now();
         if !at_once && !self.publishing.is_due(instant) {
@@ -42,7 +45,10 @@ impl Filler<'_> {
         }
         let quiet = self.policy.is_quiet(&Zoned::now());
         let notices = notices::notices(&self.schedule, &mut self.running, quiet, now, instant);
-        let beat = u64::try_from(now.as_second()).unwrap_or_default();
+        let beat = beat(now);
+        if let Some(news) = &self.site.news {
+            news.publish(&notices, beat, instant, at_once);
+        }
         let pulse = match self.site.follow {
             true => self.board.show_pulse(beat, instant),
             false => Ok(()),
@@ -51,6 +57,14 @@ impl Filler<'_> {
         self.publishing.done(instant, instant.elapsed());
         if let Some(text) = self.problems.queue.news(result, instant) {
             self.site.report.note(&text);
+        }
+    }
+
+    /// Tells the clients of the listener at once that the image has its name.
+    pub(super) fn tell_added(&self, reference: &Reference, now: Timestamp) {
+        if let Some(news) = &self.site.news {
+            let notice = Notice::without_progress(reference.clone(), State::Done);
+            news.tell(&notice, beat(now), Instant::now());
         }
     }
 
@@ -71,6 +85,10 @@ impl Filler<'_> {
             self.site.report.note(&text);
         }
     }
+}
+
+fn beat(now: Timestamp) -> u64 {
+    u64::try_from(now.as_second()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -81,6 +81,15 @@ impl Connection {
         }
     }
 
+    /// Keeps the connection open, for lines that are sent at once. Returns the answer, which is to
+    /// be sent first.
+    pub(crate) fn keep(&mut self) -> Vec<u8> {
+        self.discarded = Some(0);
+        // Without this, a line could wait until the client's host confirms the line before.
+        let _ = self.stream.set_nodelay(true);
+        format!("{}\n", Answer::Accepted).into_bytes()
+    }
+
     /// Sends the answer, and ends this direction of the connection. The connection remains open
     /// until the client closes it. `false` if the client is not there any more.
     pub(crate) fn answer(&mut self, answer: &Answer) -> bool {

@@ -1,3 +1,5 @@
+mod news;
+
 use super::{Counters, Delivery, Limits, Listener, Verify};
 use crate::demand::request::Request;
 use sifcache_core::settings::Filler;

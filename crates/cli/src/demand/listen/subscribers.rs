@@ -1,0 +1,185 @@
+//! Clients that wait for an image: the listener sends them each change of its queue entry.
+//!
+//! Each client gets whole lines, and never an older entry after a newer one. A client that reads
+//! slowly misses entries: at most one line waits for it, and then the newest entry is next.
+
+use super::Limits;
+use super::connection::{Connection, Input};
+use crate::demand::news::Newsroom;
+use rustix::event::{PollFd, PollFlags};
+use sifcache_core::queue::{self, Entry, State};
+use sifcache_core::reference::Reference;
+use std::io::{self, Read as _, Write as _};
+use std::net::IpAddr;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// All clients that wait for an image.
+#[derive(Debug)]
+pub(super) struct Subscribers {
+    newsroom: Newsroom,
+    /// Can be read after each change.
+    ear: UnixStream,
+    all: Vec<Subscriber>,
+}
+
+#[derive(Debug)]
+struct Subscriber {
+    connection: Connection,
+    /// The address that stands for its host.
+    host: IpAddr,
+    /// The printed reference of the image.
+    reference: String,
+    /// The entry that was sent last.
+    sent: Option<Arc<Entry>>,
+    /// What remains to be sent of the last line.
+    rest: Vec<u8>,
+    /// How long the client may go without a line.
+    idle: Duration,
+    /// When the connection ends if no more lines are sent.
+    until: Instant,
+    /// When it ends, whatever is sent.
+    end: Instant,
+}
+
+impl Subscribers {
+    /// No clients.
+    ///
+    /// # Errors
+    /// There are too many open files.
+    pub(super) fn new() -> io::Result<Self> {
+        let (newsroom, ear) = Newsroom::open()?;
+        Ok(Self { newsroom, ear, all: Vec::new() })
+    }
+
+    /// Where the filler publishes.
+    pub(super) fn newsroom(&self) -> Newsroom {
+        self.newsroom.clone()
+    }
+
+    /// Somebody asks for an image again ([`Newsroom::forget_done`]).
+    pub(super) fn forget_done(&self, reference: &Reference) {
+        self.newsroom.forget_done(reference);
+    }
+
+    /// Whether there is no place for one more client of this host.
+    pub(super) fn is_full(&self, host: IpAddr, limits: &Limits) -> bool {
+        let of_host = || self.all.iter().filter(|one| one.host == host).count();
+        self.all.len() >= limits.subscribers || of_host() >= limits.subscribers_of_host
+    }
+
+    /// Answers a client, and sends it what is known about the image.
+    pub(super) fn add(
+        &mut self,
+        mut connection: Connection,
+        (host, reference): (IpAddr, &Reference),
+        limits: &Limits,
+    ) {
+        let now = Instant::now();
+        let rest = connection.keep();
+        let mut subscriber = Subscriber {
+            connection,
+            host,
+            reference: reference.to_string(),
+            sent: None,
+            rest,
+            idle: limits.idle,
+            until: now + limits.idle,
+            end: now + limits.subscription,
+        };
+        if subscriber.send(&self.newsroom) {
+            self.all.push(subscriber);
+        }
+    }
+
+    /// What to wait for: news, and what the clients do.
+    pub(super) fn sources(&self) -> impl Iterator<Item = PollFd<'_>> {
+        let ear = PollFd::new(&self.ear, PollFlags::IN);
+        std::iter::once(ear).chain(self.all.iter().map(|one| {
+            let output = if one.rest.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
+            PollFd::new(&one.connection.stream, PollFlags::IN | output)
+        }))
+    }
+
+    /// Sends the news, and drops the clients that have gone or got their last line. Takes whether
+    /// each of [`Self::sources`] is ready. Returns whether there were news.
+    pub(super) fn serve(&mut self, ready: &[bool]) -> bool {
+        let mut ready = ready.iter().copied().chain(std::iter::repeat(false));
+        let is_news = ready.next().unwrap_or_default() && self.hear();
+        let (now, newsroom) = (Instant::now(), &self.newsroom);
+        self.all.retain_mut(|one| {
+            let is_ready = ready.next().unwrap_or_default();
+            let has_gone = is_ready && one.connection.read() == Input::Ended;
+            let stays = !has_gone && now < one.until.min(one.end);
+            stays && (!(is_ready || is_news) || one.send(newsroom))
+        });
+        is_news
+    }
+
+    /// Sends the last news before the listener ends.
+    pub(super) fn finish(&mut self) {
+        self.all.retain_mut(|one| one.send(&self.newsroom));
+    }
+
+    /// Empties the socket.
+    fn hear(&mut self) -> bool {
+        let mut bytes = [0; 512];
+        let mut has_heard = false;
+        while self.ear.read(&mut bytes).is_ok_and(|length| length > 0) {
+            has_heard = true;
+        }
+        has_heard
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The bytes that clients have not taken yet.
+    #[cfg(test)]
+    pub(super) fn unsent(&self) -> usize {
+        self.all.iter().map(|one| one.rest.len()).sum()
+    }
+}
+
+impl Subscriber {
+    /// Sends as much as the client takes. `false` if there is nothing more to send: the image is
+    /// there, or the client is not.
+    fn send(&mut self, newsroom: &Newsroom) -> bool {
+        loop {
+            match self.flush() {
+                Ok(()) => {}
+                Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
+            }
+            if self.sent.as_ref().is_some_and(|entry| entry.state == State::Done) {
+                return false;
+            }
+            let Some(entry) = newsroom.entry(&self.reference) else { return true };
+            if self.sent.as_ref().is_some_and(|sent| Arc::ptr_eq(sent, &entry)) {
+                return true;
+            }
+            let line = format!("{entry}\n");
+            // Readers ignore longer ones.
+            if line.len() <= queue::MAX_SIZE {
+                self.rest = line.into_bytes();
+            }
+            self.sent = Some(entry);
+        }
+    }
+
+    /// Sends the rest of the last line.
+    fn flush(&mut self) -> io::Result<()> {
+        while !self.rest.is_empty() {
+            match self.connection.stream.write(&self.rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(length) => drop(self.rest.drain(..length)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            }
+            self.until = Instant::now() + self.idle;
+        }
+        Ok(())
+    }
+}
