@@ -7,6 +7,7 @@ mod disk;
 mod killed;
 mod leftovers;
 mod logs;
+mod news;
 mod registry;
 mod service;
 
