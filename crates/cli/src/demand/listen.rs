@@ -4,6 +4,10 @@
 //! the size and the duration of each connection, the number of connections, the requests of each
 //! user and each host in a minute, and the memory for all of these. One thread serves all clients
 //! with non-blocking sockets, so a slow client does not delay another one.
+//!
+//! A client that asks for news keeps its connection, and gets each change of its image's queue
+//! entry: [`subscribers`]. The filler publishes the entries in a [`Newsroom`], which wakes the
+//! thread.
 
 mod connection;
 mod rate;
