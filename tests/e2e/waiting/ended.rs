@@ -50,7 +50,9 @@ fn end(site: &Site, end: &End, words: &[&str]) {
             let script = ["bash", "-c", end.script, "-", "-wn1", "-Jwaits"];
             site.alice(&[&script, words].concat())
         });
-        until(|| left(site).contains("@sifcache-wait/") || job.is_finished());
+        // The command that passes on the listener's news, and a connection of the process that waits.
+        let waits = || left(site).matches("@sifcache-request/").count() > 1;
+        until(|| waits() || job.is_finished());
         fs::write(&stop, "").unwrap();
         site.exec(&[], &["bash", "-c", end.command], "");
         job.join().unwrap()
