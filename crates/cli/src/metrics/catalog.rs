@@ -60,7 +60,7 @@ pub(crate) static IMAGES_LOOKUPS: Metric = counter(
 pub(crate) static NOT_DOWNLOADED: Metric = counter(
     "sifcache_not_downloaded_bytes_total",
     &[],
-    "Sizes of the images of all hits; a command that several tasks of a node share counts once.",
+    "Sizes of the images of all hits; tasks that share a command count one each.",
 );
 pub(crate) static WITHOUT_SIZE: Metric = counter(
     "sifcache_hits_without_size_total",

@@ -21,7 +21,8 @@ pub(crate) struct Read {
     pub(crate) logs: Vec<(String, bool)>,
     /// Messages about logs.
     pub(crate) notes: Vec<String>,
-    /// The images of hits, each with the number of lines.
+    /// The images of hits, each with the number of commands: tasks that share one count one each, as in
+    /// `report`.
     pub(crate) hits: HashMap<PathBuf, u64>,
 }
 
@@ -54,7 +55,7 @@ pub(crate) fn read(
         let result = one(&log, &place, &mut |launch| {
             saved.counters.add(&launch, limits);
             if let Some(image) = launch.event.image {
-                *read.hits.entry(image).or_default() += launch.lines;
+                *read.hits.entry(image).or_default() += launch.event.count;
             }
         });
         let is_read = match result {

@@ -296,7 +296,7 @@ fn hits_are_returned_by_image() {
     site.append("log", &format!("{now} n1 sifcache: message repeated 3 times: [ {hit}]\n"));
     let mut saved = site.saved.clone();
     let read = site.run(&mut saved);
-    assert_eq!(read.hits, [(PathBuf::from("/s/o/i:1"), 5)].into_iter().collect());
+    assert_eq!(read.hits, [(PathBuf::from("/s/o/i:1"), 20)].into_iter().collect());
 }
 
 #[test]
