@@ -6,6 +6,7 @@ use sifcache_core::layout::{ForeignRoot, Layout};
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The settings for this run.
@@ -19,15 +20,16 @@ pub(crate) fn settings(site: &Site) -> Result<Settings, Failure> {
     }
 }
 
-/// The settings, or `None` if plugstack.conf has no usable sifcache line, because the logs of a
-/// cluster can also be read on a host without access to its cache.
+/// The settings, or `None` if this host has none, because the logs of a cluster can also be read on a
+/// host without access to its cache.
 ///
 /// # Errors
-/// The settings exist but are invalid.
+/// The settings exist, but are invalid or cannot be read.
 pub(crate) fn settings_if_any(site: &Site) -> Result<Option<Settings>, Failure> {
+    use plugstack::Error::{NoLine, NotFound};
     match settings(site) {
-        Err(failure @ (Failure::Root(_) | Failure::Settings { .. })) => Err(failure),
-        other => Ok(other.ok()),
+        Err(Failure::Plugstack(NotFound(_) | NoLine(_))) => Ok(None),
+        other => other.map(Some),
     }
 }
 
@@ -57,7 +59,8 @@ pub(crate) fn own(settings: &Settings, root: Option<&PathBuf>) -> Result<PathBuf
 }
 
 fn from_root(root: &OsStr, untrusted: Untrusted) -> Result<Settings, Failure> {
-    let mut settings = Settings::parse(&[absolute(root)?]).map_err(Failure::Root)?;
+    let image_root = format!("image_root={}", absolute(root)?).into_bytes();
+    let mut settings = Settings::parse(&[image_root]).map_err(Failure::Root)?;
     settings.untrusted = match untrusted {
         Untrusted::Refuse => settings::Untrusted::Refuse,
         Untrusted::Accept => settings::Untrusted::Accept,
@@ -72,10 +75,13 @@ pub(crate) fn root_word(root: &Path) -> OsString {
     root.to_str().map_or_else(|| root.into(), escape)
 }
 
-/// `image_root=…` with each directory made absolute: unlike plugstack.conf, a command line has a
-/// working directory that relative paths refer to. If the whole value names an existing directory,
+/// The value of `--root` with each directory made absolute: unlike plugstack.conf, a command line has
+/// a working directory that relative paths refer to. If the whole value names an existing directory,
 /// it is one root, even with a colon in its name.
-fn absolute(root: &OsStr) -> Result<Vec<u8>, Failure> {
+///
+/// # Errors
+/// The working directory is not known.
+pub(crate) fn absolute(root: &OsStr) -> io::Result<String> {
     let text = root.to_string_lossy();
     let directories = match Path::new(root).is_dir() {
         true => vec![text.into_owned()],
@@ -95,7 +101,7 @@ fn absolute(root: &OsStr) -> Result<Vec<u8>, Failure> {
             }
         });
     }
-    Ok(format!("image_root={}", roots.join(":")).into_bytes())
+    Ok(roots.join(":"))
 }
 
 fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {

@@ -60,6 +60,7 @@ Exit status:
   65  a file is not a readable log
   69  this host has no log that can be read
   74  reading or writing failed; the lines of the logs that could be read were counted
+  78  the site's settings are invalid
 
 The JSON object is described in docs/json.md.";
 

@@ -96,7 +96,7 @@ Exit status:
       one, and all others are there
   64  wrong usage
   73  the state file or the file of --textfile cannot be written
-  74  reading the state file, or writing to standard output failed
+  74  reading the state file or plugstack.conf, or writing to standard output failed
   77  the state file or the file of --textfile may not be written
   78  the site's settings are invalid
  130  interrupted (143 after SIGTERM); nothing is counted then

@@ -27,6 +27,24 @@ fn image_roots_that_are_not_there() {
     assert!(size("root") > Some(0.0) && size("none").is_none(), "{}", output.stdout);
 }
 
+/// Without its settings, a command would say nothing about the image roots, as if the site had none.
+#[test]
+fn settings_that_cannot_be_read_are_not_missing_ones() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("log", b"2026-11-24T03:03:15Z n1 sifcache: event=miss uid=7 reference=o/i:1\n");
+    tree.file("other.conf", b"required other.so\n");
+    tree.file("windows.conf", b"include windows.d/*.conf\r\n");
+    for command in ["metrics --no-counters", "hits --log TOP/log", "misses --log TOP/log"] {
+        for (file, status) in [("none", 74), ("windows", 78), ("other", 0)] {
+            let output = run(&tree, &format!("{command} --plugstack TOP/{file}.conf"));
+            assert_eq!(output.status, Some(status), "{command} {file}: {}", output.stderr);
+            assert_eq!(output.stdout.is_empty(), status > 0, "{command} {file}: {}", output.stdout);
+            let is_named = output.stderr.contains(&format!("{file}.conf"));
+            assert_eq!(is_named, status > 0, "{command} {file}: {}", output.stderr);
+        }
+    }
+}
+
 /// A directory that is closed to the caller is skipped, as by `sifcache list`.
 #[test]
 fn a_closed_directory_is_skipped() {
