@@ -88,6 +88,28 @@ pub(crate) fn references<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Refere
     all
 }
 
+/// What users type to get the file of these names: its `reference` in short form; or, if jobs look up
+/// no such name for that, the name itself. A file `ubuntu` is found for `docker://ubuntu`, but not for
+/// `docker://ubuntu:latest`.
+pub(crate) fn typed<'a>(reference: &'a str, files: impl Iterator<Item = &'a str>) -> &'a str {
+    let Ok(wanted) = parse(reference) else { return reference };
+    let candidates = candidate::names(&wanted);
+    let mut instead = None;
+    for file in files {
+        if candidates.iter().any(|candidate| candidate == file) {
+            return reference;
+        }
+        let stem = file.strip_suffix(SUFFIX).unwrap_or(file);
+        let leads_there = |parsed: &Reference| {
+            short(parsed) == reference && candidate::names(parsed).iter().any(|name| name == file)
+        };
+        if instead.is_none() && parse(stem).is_ok_and(|parsed| leads_there(&parsed)) {
+            instead = Some(stem);
+        }
+    }
+    instead.unwrap_or(reference)
+}
+
 /// Whether the name shows that the file is unfinished or was set aside.
 pub(crate) fn is_leftover(name: &str) -> bool {
     let stem = name.strip_suffix(SUFFIX).unwrap_or(name);
@@ -96,7 +118,7 @@ pub(crate) fn is_leftover(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{file, file_with_digest, parse, reference, short, with_digest};
+    use super::{file, file_with_digest, parse, reference, short, typed, with_digest};
 
     fn shown(name: &str) -> Option<String> {
         reference(name).map(|reference| short(&reference))
@@ -137,6 +159,27 @@ mod tests {
             ("_shub/o/i:1", None),
         ] {
             assert_eq!(shown(name).as_deref(), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_named_so_that_jobs_find_it() {
+        for (reference, files, expected) in [
+            ("ubuntu:latest", &["ubuntu"][..], "ubuntu"),
+            ("ubuntu:latest", &["ubuntu.sif"], "ubuntu"),
+            ("ubuntu:latest", &["ubuntu", "ubuntu:latest"], "ubuntu:latest"),
+            ("ubuntu:latest", &["docker.io/library/ubuntu"], "docker.io/library/ubuntu"),
+            ("ubuntu:latest", &["docker.io/library/ubuntu:latest.sif"], "ubuntu:latest"),
+            ("quay.io/o/i:latest", &["o/x", "quay.io/o/i.sif"], "quay.io/o/i"),
+            ("o/i:1", &["o/i:1"], "o/i:1"),
+            (
+                "oras://ghcr.io/o/i:latest",
+                &["_oras/ghcr.io/o/i:latest"],
+                "oras://ghcr.io/o/i:latest",
+            ),
+            ("https://h.io/d/i.sif", &["_https/h.io/d/i.sif"], "https://h.io/d/i.sif"),
+        ] {
+            assert_eq!(typed(reference, files.iter().copied()), expected, "{reference} {files:?}");
         }
     }
 

@@ -225,16 +225,16 @@ impl Page<'_> {
     /// The command line for the first image that has one.
     fn hint(&self, runtime: &Runtime) -> String {
         let roots = &self.roots.all;
-        let Some((entry, reference)) =
-            self.entries.iter().find_map(|entry| Some((entry, entry.reference(roots)?)))
+        let Some((entry, typed)) =
+            self.entries.iter().find_map(|entry| Some((entry, entry.typed(roots)?)))
         else {
             return "no reference leads to these files: see `sifcache verify --all`\n".to_owned();
         };
-        let command = runtime.command(reference);
+        let command = runtime.command(typed);
         let which = if self.entries.len() > 1 { "the first of them" } else { "it" };
         // A lookup would wait for a root that does not answer.
         let is_complete = self.roots.failed.is_empty();
-        let note = match is_complete.then(|| start::found(self.settings, reference)) {
+        let note = match is_complete.then(|| start::found(self.settings, typed)) {
             None => String::new(),
             Some(Some(path)) if entry.is_at(roots, &path) => String::new(),
             Some(Some(path)) => format!("; jobs use {}", escape_for_terminal(&path)),

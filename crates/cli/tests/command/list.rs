@@ -124,6 +124,27 @@ fn the_command_line_is_printed_last() {
     assert!(page.contains(&note), "{page}");
 }
 
+/// Jobs look up the name without a tag only for a reference without a tag.
+#[test]
+fn a_file_without_a_tag_is_started_without_one() {
+    let Some(tree) = tree() else { return };
+    tree.image("root/docker.io/library/debian.sif", 7);
+    let root = tree.text("root");
+    for (word, expected) in
+        [("ubuntu", "docker://ubuntu"), ("debian", "docker://docker.io/library/debian")]
+    {
+        let command = format!("srun apptainer run {expected}\n");
+        assert_eq!(text(&list(&tree, &root, &["--commands", word]).stdout), command);
+        let output = text(&list(&tree, &root, &[word]).stdout);
+        assert!(output.ends_with(&format!("to start it:\n    {command}")), "{output}");
+        let explained = Command::new(program(&tree))
+            .args(["explain", "--root", &root, "--", "apptainer", "run", expected])
+            .output()
+            .unwrap();
+        assert!(text(&explained.stdout).contains("decision    hit"), "{explained:?}");
+    }
+}
+
 #[test]
 fn without_a_match_similar_names_are_printed() {
     let Some(tree) = tree() else { return };

@@ -173,9 +173,18 @@ impl Entry {
         roots.get(self.root).and_then(|root| root.layout)
     }
 
+    /// What users type to get the image, without `docker://`, if a reference leads to it.
+    pub(super) fn typed<'a>(&'a self, roots: &'a [Listed]) -> Option<&'a str> {
+        let reference = self.reference(roots)?;
+        Some(match self.layout(roots) {
+            Some(_) => reference,
+            None => image_name::typed(reference, self.names(roots)),
+        })
+    }
+
     /// The command line that starts the image, if a reference leads to it.
     pub(super) fn command(&self, roots: &[Listed], runtime: &Runtime) -> Option<String> {
-        self.reference(roots).map(|reference| runtime.command(reference))
+        self.typed(roots).map(|typed| runtime.command(typed))
     }
 
     /// The JSON object.

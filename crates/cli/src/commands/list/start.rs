@@ -21,9 +21,9 @@ impl Runtime {
         Self(found.or(settings.runtimes.first()).cloned().unwrap_or_default())
     }
 
-    /// The command line that starts the image of this short reference.
-    pub(super) fn command(&self, reference: &str) -> String {
-        shell_quote::quoted(&["srun", &self.0, "run", &Transport::uri_of(reference)])
+    /// The command line that starts the image of this reference, as users type it.
+    pub(super) fn command(&self, typed: &str) -> String {
+        shell_quote::quoted(&["srun", &self.0, "run", &Transport::uri_of(typed)])
     }
 }
 
@@ -32,7 +32,7 @@ fn is_in(name: &str, path: &OsStr) -> bool {
         .any(|directory| directory.is_absolute() && directory.join(name).is_file())
 }
 
-/// The image that a job of the caller would use for a short reference.
-pub(super) fn found(settings: &Settings, reference: &str) -> Option<PathBuf> {
-    lookup::find(settings, &image_name::parse(reference).ok()?)
+/// The image that a job of the caller would use for a reference, as users type it.
+pub(super) fn found(settings: &Settings, typed: &str) -> Option<PathBuf> {
+    lookup::find(settings, &image_name::parse(typed).ok()?)
 }
