@@ -99,7 +99,7 @@ pub(crate) fn collect(wanted: &Wanted<'_>) -> Result<Collected, Failure> {
     let mut facts = Facts {
         filler: settings.as_ref().ok().and_then(|settings| Filler::read(settings, &dead)),
         cluster: nodes::cluster(&Processes),
-        lines: CommandLines::new(wanted.site, &wanted.period.log),
+        lines: CommandLines::new(wanted.site, wanted.period),
         wanted,
         now,
         settings,

@@ -125,7 +125,6 @@ pub(crate) struct Misses {
     pub(crate) list: List<Miss>,
     /// The number of references that were missing, and are in the cache now.
     pub(crate) added_since: u64,
-    /// The command that adds the references of this list that are safe to add; empty if there is
-    /// none.
+    /// The command that adds the references of at least two users; empty if there is none.
     pub(crate) command: String,
 }

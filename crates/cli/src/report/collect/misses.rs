@@ -70,7 +70,7 @@ fn command(facts: &Facts<'_>, missing: &[(&str, &Count)]) -> String {
         return String::new();
     }
     let users = USERS.to_string();
-    let list = facts.lines.with_logs("misses", &words(["--min-users", &users, "--refs"]));
+    let list = facts.lines.in_period("misses", &words(["--min-users", &users, "--refs"]));
     format!("{list} | {}", facts.lines.of("add", &words(["--from", "-"])))
 }
 

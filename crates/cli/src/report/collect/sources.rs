@@ -56,7 +56,7 @@ fn source(
 }
 
 fn logs(facts: &Facts<'_>) -> Source {
-    let command = facts.lines.with_logs("hits", &[]);
+    let command = facts.lines.in_period("hits", &[]);
     let source =
         source(facts, SourceId::Logs, "log lines of the plugin and the shim", Vec::new(), command);
     match &facts.logs {

@@ -21,7 +21,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
                 p.empty { "Every image that was asked for is in the cache." }
             } @else {
                 @if !misses.command.is_empty() {
-                    p { "This command adds the images of the list that are safe to add:" }
+                    p { "This command adds the images that at least two users asked for. Check the list first:" }
                     (command(&misses.command))
                 }
                 (table(page, misses))

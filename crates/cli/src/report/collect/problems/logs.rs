@@ -51,7 +51,7 @@ fn lines(facts: &Facts<'_>, logs: &Aggregate) -> Vec<Problem> {
     let read = &logs.read;
     let mut all = unreadable(facts, read);
     let name = logs.sources.first().map(String::as_str).unwrap_or_default();
-    let hits = facts.lines.with_logs("hits", &[]);
+    let hits = facts.lines.in_period("hits", &[]);
     if let Some(what) = read.unread.remark() {
         let file = read.unread.file.as_deref().unwrap_or(name);
         let problem = problem("unread-lines", SourceId::Logs, file, what);
@@ -83,7 +83,7 @@ fn lines(facts: &Facts<'_>, logs: &Aggregate) -> Vec<Problem> {
         let what = format!("was not read: {}", one.reason);
         note("skipped-log", SourceId::Logs, &one.path, what)
     };
-    let hits = || facts.lines.with_logs("hits", &[]);
+    let hits = || facts.lines.in_period("hits", &[]);
     all.extend(at_most(facts, &read.skipped, &skipped, &hits));
     all
 }
@@ -105,7 +105,7 @@ fn ahead(facts: &Facts<'_>, read: &Read) -> Vec<Problem> {
     let nodes: Vec<(&str, Timestamp)> = nodes
         .filter_map(|(name, node)| Some((name, node.used.filter(|used| is_ahead(*used))?)))
         .collect();
-    let hits = || facts.lines.with_logs("hits", &[]);
+    let hits = || facts.lines.in_period("hits", &[]);
     let row = |(name, used): &(&str, Timestamp)| {
         let what = format!("its last line is {} in the future", format::ago(facts.now, *used));
         let problem = problem("clock-ahead", SourceId::Logs, name, what).command(hits());
@@ -133,7 +133,7 @@ fn refused(facts: &Facts<'_>, logs: &Aggregate) -> Vec<Problem> {
     let is_news = |(path, _): &(&Path, _)| !is_fixed(path) && !known.contains(path);
     let files: Vec<_> = files.into_iter().filter(is_news).collect();
     let doctor = || facts.lines.of("doctor", &[]);
-    let misses = || facts.lines.with_logs("misses", &["--all".as_ref()]);
+    let misses = || facts.lines.in_period("misses", &["--all".as_ref()]);
     let mut all = Vec::new();
     for kind in [NO_ROOT, NO_ANSWER] {
         let of_kind = roots.iter().filter(|(_, (why, _))| *why == kind);
