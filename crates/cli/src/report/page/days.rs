@@ -42,7 +42,7 @@ fn chart(days: &[Day]) -> Markup {
     let width = days_of_a_bar(days.len());
     let title = match width {
         1 => "Hits and misses by day".to_owned(),
-        days => format!("Hits and misses in {days} days"),
+        days => format!("Hits and misses in periods of {days} days"),
     };
     let chart = Chart {
         id: "days",

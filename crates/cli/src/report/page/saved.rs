@@ -78,7 +78,7 @@ fn chart(days: &[Day]) -> Markup {
     });
     let title = match width {
         1 => "Bytes not downloaded by day, at most".to_owned(),
-        days => format!("Bytes not downloaded in {days} days, at most"),
+        days => format!("Bytes not downloaded in periods of {days} days, at most"),
     };
     let chart = Chart {
         id: "saved",
