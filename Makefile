@@ -312,6 +312,8 @@ install-files:
 	install -m 0755 examples/fuse-health-check $(DESTDIR)$(docdir)/examples/
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/fill $(addprefix examples/fill/,site.conf sifcache-fill.cron sifcache-fill.scrontab)
 	install -D -m 0644 -t $(DESTDIR)$(docdir)/examples/metrics examples/metrics/*
+	sed -i 's|/usr/bin/|$(bindir)/|g' $(addprefix $(DESTDIR)$(docdir)/examples/,fill/site.conf \
+		fill/sifcache-fill.cron fill/sifcache-fill.scrontab metrics/site.conf metrics/sifcache-metrics.cron)
 	install -d $(DESTDIR)$(docdir)/examples/views/snakemake
 	install -m 0644 examples/views/profile.sh $(DESTDIR)$(docdir)/examples/views/
 	install -m 0755 examples/views/task-prolog examples/views/toil-wdl $(DESTDIR)$(docdir)/examples/views/

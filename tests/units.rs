@@ -97,3 +97,43 @@ fn both_services_have_the_same_restrictions() {
     assert_eq!(common(&service), common(&once));
     assert!(common(&service).contains("NoNewPrivileges=yes"));
 }
+
+/// Files below a directory.
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Units, drop-in files and crontabs start the command where `make install` has put it.
+#[test]
+fn installed_files_name_the_installed_command() {
+    let top = std::env::temp_dir().join(format!("units-prefix-{}", std::process::id()));
+    let (release, tree) = (top.join("release"), top.join("tree"));
+    fs::create_dir_all(&release).unwrap();
+    for name in ["libspank_sifcache.so", "sifcache-shim", "libsifcache_preload.so", "sifcache"] {
+        fs::copy("/bin/true", release.join(name)).unwrap();
+    }
+    let mut make = Command::new("make");
+    make.current_dir(env!("CARGO_MANIFEST_DIR")).args([
+        "--silent",
+        "install-files",
+        "prefix=/opt/x",
+    ]);
+    make.arg(format!("DESTDIR={}", tree.display())).arg(format!("RELEASE={}", release.display()));
+    let Ok(output) = make.env_remove("MAKEFLAGS").output() else {
+        eprintln!("skipped: needs make");
+        return;
+    };
+    assert!(output.status.success(), "{output:?}");
+    let named =
+        |path: &PathBuf| fs::read_to_string(path).is_ok_and(|text| text.contains("/bin/sifcache "));
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|end| end == "md");
+    let found: Vec<PathBuf> =
+        files(&tree).into_iter().filter(|path| named(path) && !is_page(path)).collect();
+    assert!(found.len() > 6, "{found:?}");
+    for path in &found {
+        let text = fs::read_to_string(path).unwrap();
+        assert_eq!(text.matches("/usr/bin/sifcache").count(), 0, "{}", path.display());
+    }
+    fs::remove_dir_all(&top).unwrap();
+}
