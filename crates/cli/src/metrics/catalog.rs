@@ -146,7 +146,7 @@ pub(crate) static UNUSED_AFTER: Metric = gauge(
 pub(crate) static OLDEST_TAG: Metric = gauge(
     "sifcache_oldest_tag_check_timestamp_seconds",
     &["root"],
-    "Of the tags that were pulled from a registry: the earliest time at which one was last pulled or compared by refresh --all.",
+    "Of the tags that were pulled from a registry: the earliest time at which one was last pulled, or compared by refresh.",
 );
 pub(crate) static RUN: Metric = gauge(
     "sifcache_last_run_timestamp_seconds",
