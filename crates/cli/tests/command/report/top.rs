@@ -149,3 +149,22 @@ fn commands_repeat_the_settings() {
         }
     }
 }
+
+/// The command for the missing images lists those of the page, wherever it is called.
+#[test]
+fn commands_are_about_the_time_of_the_report() {
+    let Some(tree) = Tree::new() else { return };
+    let miss = |days, uid, name: &str| {
+        let fields = format!("miss job=1 tasks=1 uid={uid} reference=docker.io/o/{name}:1");
+        line(ago(days, 1), "n1", &fields)
+    };
+    let all =
+        [("old", 30), ("new", 1)].map(|(name, days)| miss(days, 7, name) + &miss(days, 8, name));
+    tree.file("log", all.concat().as_bytes());
+    let found = report(&tree, "--root root --log log --since 7d");
+    let list = text(&found["misses"]["data"]["command"]).split(" | ").next().unwrap();
+    let here = tree.text("");
+    assert!(list.contains(&format!(" --root {here}root --log {here}log --since ")), "{list}");
+    let output = super::fixes::follow(&tree, list);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "o/new:1\n", "{list}: {output:?}");
+}
