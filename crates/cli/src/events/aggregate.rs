@@ -88,7 +88,10 @@ fn moment(text: &str) -> Result<Timestamp, String> {
              as 2026-11-24"
         )
     })?;
-    Timestamp::now().checked_sub(ago).map_err(|error| error.to_string())
+    // Whole seconds, because reports show the time in commands.
+    let time =
+        Timestamp::now().checked_sub(ago).and_then(|time| Timestamp::from_second(time.as_second()));
+    time.map_err(|error| error.to_string())
 }
 
 /// That a candidate was refused.

@@ -53,7 +53,12 @@ fn chart(days: &[Day]) -> Markup {
         last: last.day,
         shapes: shapes(days, width),
     };
-    html! { (legend(days)) (chart.render()) }
+    html! {
+        // The heading of the section says that bars are days.
+        @if width > 1 { h3 { (title) } }
+        (legend(days))
+        (chart.render())
+    }
 }
 
 /// A bar for the hits of `width` days, one for their misses above it, and the days without a log.

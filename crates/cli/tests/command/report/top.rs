@@ -163,8 +163,13 @@ fn commands_are_about_the_time_of_the_report() {
     tree.file("log", all.concat().as_bytes());
     let found = report(&tree, "--root root --log log --since 7d");
     let list = text(&found["misses"]["data"]["command"]).split(" | ").next().unwrap();
+    let since = text(&found["since"]);
+    assert!(since.ends_with('Z') && !since.contains('.'), "{since}");
     let here = tree.text("");
-    assert!(list.contains(&format!(" --root {here}root --log {here}log --since ")), "{list}");
+    assert!(
+        list.contains(&format!(" --root {here}root --log {here}log --since {since} ")),
+        "{list}"
+    );
     let output = super::fixes::follow(&tree, list);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "o/new:1\n", "{list}: {output:?}");
 }
