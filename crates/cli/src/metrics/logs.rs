@@ -113,9 +113,8 @@ fn one(
     take: &mut dyn FnMut(Launch),
 ) -> Result<(Cursor, source::Counters), Failure> {
     let is_journal = log.path.as_ref().is_none_or(|path| path.is_dir());
-    if let Some(directory) = log.path.as_ref().filter(|path| path.is_dir() && !has_journal(path)) {
-        let error = io::Error::other("the directory has no journal files; name the log itself");
-        return Err(Failure::read(directory, error));
+    if let Some((path, why)) = log.path.as_ref().and_then(|path| Some((path, unusable(path)?))) {
+        return Err(Failure::read(path, io::Error::other(why)));
     }
     let paths: Vec<PathBuf> = log.path.iter().cloned().collect();
     let mut source = Source::open(&paths, place.cursor.as_ref(), place.begin, false)?;
@@ -126,6 +125,20 @@ fn one(
         }
     })?;
     Ok((source.cursor(), source.counters()))
+}
+
+/// Why a path cannot be a log, unless it can.
+fn unusable(path: &Path) -> Option<&'static str> {
+    let metadata = fs::metadata(path).ok()?;
+    match () {
+        () if metadata.is_dir() && !has_journal(path) => {
+            Some("the directory has no journal files; name the log itself")
+        }
+        () if !metadata.is_dir() && !metadata.is_file() => {
+            Some("it is not a regular file, so it has no place to go on from")
+        }
+        () => None,
+    }
 }
 
 /// Whether journalctl finds files in this directory: in it, or in that of a machine below it.

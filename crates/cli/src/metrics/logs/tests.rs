@@ -318,6 +318,18 @@ fn a_directory_without_journal_files_cannot_be_read() {
     assert!(super::has_journal(&machine));
 }
 
+/// The advice of other commands, to read a pipe with `-`, would not help here.
+#[test]
+fn a_pipe_has_no_place_to_go_on_from() {
+    let site = Site::new();
+    let mut saved = site.saved.clone();
+    let read = read(&mut saved, &["/dev/null".into()], site.saved.start, LIMITS).unwrap();
+    assert_eq!(read.logs, [("/dev/null".to_owned(), false)]);
+    let message =
+        "cannot read /dev/null: it is not a regular file, so it has no place to go on from";
+    assert_eq!(read.notes, [message]);
+}
+
 /// Rotated files are beside the target of a link.
 #[test]
 fn a_link_loses_no_line_at_a_rotation() {
