@@ -6,8 +6,9 @@ use sifcache_core::layout::{ForeignRoot, Layout};
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// The settings for this run.
 ///
@@ -96,12 +97,20 @@ pub(crate) fn absolute(root: &OsStr) -> io::Result<String> {
         roots.push(match path {
             "" => directory,
             _ => {
-                let path = std::path::absolute(Path::new(path))?;
+                let path = without_parents(Path::new(path))?;
                 format!("{prefix}{}", settings::escape_root(&path.to_string_lossy()))
             }
         });
     }
     Ok(roots.join(":"))
+}
+
+/// An absolute path. One with `..`, which a setting must not have, is resolved if it exists.
+fn without_parents(path: &Path) -> io::Result<PathBuf> {
+    match path.components().any(|part| part == Component::ParentDir) {
+        true => fs::canonicalize(path).or_else(|_| std::path::absolute(path)),
+        false => std::path::absolute(path),
+    }
 }
 
 fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {
@@ -131,6 +140,19 @@ mod tests {
         }
         let two = from_root("/a\\:b:/c".as_ref(), Untrusted::Accept).unwrap();
         assert_eq!(two.image_roots, ["/a:b", "/c"].map(Path::new));
+    }
+
+    /// In plugstack.conf, `..` is an error, but people type `--root ../sif`.
+    #[test]
+    fn a_root_in_a_parent_directory_is_resolved() {
+        let directory = tempfile::tempdir().unwrap();
+        let top = std::fs::canonicalize(directory.path()).unwrap();
+        std::fs::create_dir_all(top.join("a/b")).unwrap();
+        let parse = |root: PathBuf| from_root(root.as_os_str(), Untrusted::Accept);
+        let settings = parse(top.join("a/b/../../a")).unwrap();
+        assert_eq!(settings.image_roots, [top.join("a")]);
+        let error = parse(top.join("none/../a")).unwrap_err().to_string();
+        assert!(error.contains("none/../a"), "{error}");
     }
 
     #[test]
