@@ -105,7 +105,8 @@ impl FileLog {
             // A mistyped name would otherwise go unnoticed.
             return Err(error);
         }
-        if opened.lost == 0 && !places.is_empty() {
+        // If every file was read to its end and closed, all lines of the files that were found are new.
+        if opened.lost == 0 && (!places.is_empty() || !log.closed.is_empty()) {
             log.not_before = Timestamp::MIN;
         }
         log.gaps += opened.lost;

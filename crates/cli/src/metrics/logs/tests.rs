@@ -330,6 +330,24 @@ fn a_pipe_has_no_place_to_go_on_from() {
     assert_eq!(read.notes, [message]);
 }
 
+/// With logrotate's `nocreate`, a run can find only rotated files. The lines of the next file are new
+/// then, whatever their time is.
+#[test]
+fn late_lines_count_after_a_rotation_without_a_new_file() {
+    let mut site = Site::new();
+    site.write("log", 1);
+    site.save(false);
+    site.step(&Step::Rename);
+    fs::remove_file(site.path("log")).unwrap();
+    site.step(&Step::Compress);
+    site.save(false);
+    let late = Timestamp::now() - SignedDuration::from_hours(5);
+    let line = format!("{late} n1 sifcache: event=miss tasks=1 uid=7 reference=docker.io/o/i:1\n");
+    site.append("log", &line.repeat(3));
+    site.save(false);
+    assert_eq!((misses(&site.saved), problem(&site.saved, "gap")), (4, 0));
+}
+
 /// Rotated files are beside the target of a link.
 #[test]
 fn a_link_loses_no_line_at_a_rotation() {
