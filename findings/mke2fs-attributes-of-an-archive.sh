@@ -5,10 +5,11 @@
 # Actual:   from a directory, all attributes are copied; from an archive, only security.capability. No message, exit
 #           status 0. tar extracts the attributes of this archive, and tar2sqfs of squashfs-tools-ng 1.3.2 stores them.
 # Affected: ext3 overlays for Apptainer that are made from an archive of another overlay: without the attributes
-#           trusted.overlay.opaque or user.overlay.opaque, files that were removed with their directory are back. Labels and
-#           metadata of users are lost, too.
+#           trusted.overlay.opaque or user.overlay.opaque, files that were removed with their directory are back.
+#           Attributes of users are lost, too.
 #
-# Requires Debian 12 or later on x86_64, root, and a temporary directory that stores such attributes; nothing is installed.
+# Requires Debian 12 or later on x86_64, root, and a temporary directory that stores such attributes; nothing is
+# installed.
 # Exit status: 0 if mke2fs behaves as described, 1 otherwise.
 set -euo pipefail
 work=$(mktemp -d)
@@ -21,7 +22,8 @@ apt=(-qq -o APT::Sandbox::User=root -o "Dir::State::lists=$work/lists" -o Dir::S
     -o "Dir::Cache=$work/cache" -o "Dir::Etc::sourcelist=$work/sources" -o Dir::Etc::sourceparts=-
     -o Acquire::Languages=none -o Debug::NoLocking=true)
 apt-get "${apt[@]}" update
-apt-get "${apt[@]}" install --download-only --no-install-recommends --yes e2fsprogs=1.47.4-1+b2 libarchive13t64/sid >/dev/null
+apt-get "${apt[@]}" install --download-only --no-install-recommends --yes \
+    e2fsprogs=1.47.4-1+b2 libarchive13t64/sid >/dev/null
 for package in cache/archives/*.deb; do dpkg-deb --extract "$package" root; done
 libraries=$(dirname "$(find root -name 'libc.so.6' -print -quit)")
 # tool NAME ARGUMENT...: runs a program from these packages.
@@ -43,7 +45,7 @@ image() {
     tool mke2fs -q -t ext3 -d "$1" image 8M
     for file in upper/data upper/ping; do
         printf '%s: %s [%s]\n' "$1" "$file" "$(tool debugfs -R "ea_list $file" image 2>/dev/null |
-            sed -nE 's/^ *((security|trusted|user)\.[a-z.]+) .*/\1/p' | { grep -v '^security.selinux' || :; } | LC_ALL=C sort | xargs)"
+            sed -nE 's/^ *(security.capability|(trusted|user)\.[a-z.]+) .*/\1/p' | LC_ALL=C sort | xargs)"
     done
     rm image
 }
