@@ -1,5 +1,5 @@
 #!/bin/bash
-# neurodocker 2.1.2 (PyPI): in an Apptainer or Singularity recipe, the entry point drops the arguments of `apptainer run`.
+# neurodocker 2.1.2 (PyPI): in an Apptainer recipe, the entry point drops the arguments of `apptainer run`.
 #
 # Expected: `neurodocker generate docker` and `generate singularity` with the same options describe the same container.
 # Actual:   for docker, the entry point is a list, and the arguments of `docker run` follow it. For singularity, it is
