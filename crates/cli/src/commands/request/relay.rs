@@ -7,7 +7,8 @@
 //!
 //! Both sides get the lines of [`Entry`]. The waiting processes then open no queue files, and learn
 //! within milliseconds that the image was added. When this process ends, they continue with the queue
-//! files, so it ends whenever something is not as expected.
+//! files, so it ends whenever something is not as expected. It also ends with a final entry: as long as
+//! it runs, no other process of the user requests the image.
 
 use crate::demand::subscription::Subscription;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -15,7 +16,7 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{socket_acceptconn, socket_peercred};
 use rustix::net::{SendFlags, send};
 use rustix::process::getuid;
-use sifcache_core::queue::Entry;
+use sifcache_core::queue::{Entry, State};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -24,12 +25,14 @@ use std::time::{Duration, Instant};
 /// The last entry is repeated after this time: a waiting process that hears nothing for two seconds
 /// asks the file server.
 const REPEAT: Duration = Duration::from_secs(1);
-/// How long this process goes on without a waiting process.
-const IDLE: Duration = Duration::from_secs(5);
+/// How long to wait for the first waiting process.
+const FIRST: Duration = Duration::from_secs(5);
 /// A filler that sends nothing for this time is not running. It sends an entry every 8 seconds.
 const SILENCE: Duration = Duration::from_secs(20);
 /// The maximum number of waiting processes.
 const MOST: usize = 4096;
+/// The number of connections of other users that are accepted. They can only disturb.
+const STRANGERS: u32 = 100;
 
 /// The socket of the waiting processes, which is this process's standard input.
 ///
@@ -47,9 +50,7 @@ pub(super) fn socket() -> io::Result<UnixListener> {
 
 /// Passes on news until the filler or all waiting processes have ended.
 pub(super) fn run(listener: UnixListener, news: Subscription) {
-    let now = Instant::now();
-    let mut relay =
-        Relay { listener, news, waiting: Vec::new(), last: None, used: now, heard: now, told: now };
+    let mut relay = Relay::new(listener, news, Instant::now());
     while relay.step().is_ok_and(|goes_on| goes_on) {}
 }
 
@@ -57,30 +58,42 @@ struct Relay {
     listener: UnixListener,
     news: Subscription,
     waiting: Vec<UnixStream>,
+    /// Whether a process has waited, and the number of connections of other users.
+    was_used: bool,
+    strangers: u32,
     /// The last entry.
     last: Option<Entry>,
-    /// When a process was last waiting, the filler last sent something, and an entry was last passed
-    /// on.
-    used: Instant,
+    /// When this began, the filler last sent something, and an entry was last passed on.
+    begun: Instant,
     heard: Instant,
     told: Instant,
 }
 
 impl Relay {
+    fn new(listener: UnixListener, news: Subscription, now: Instant) -> Self {
+        let (waiting, last) = (Vec::new(), None);
+        let (was_used, strangers) = (false, 0);
+        let (begun, heard, told) = (now, now, now);
+        Self { listener, news, waiting, was_used, strangers, last, begun, heard, told }
+    }
+
     /// Waits for the next event and handles it. Whether this goes on.
     fn step(&mut self) -> io::Result<bool> {
         self.wait_for_event()?;
         let now = Instant::now();
         let before = self.waiting.len();
-        self.accept();
+        self.accept()?;
         let is_open = self.hear(now)?;
-        if self.waiting.len() > before || now >= self.told + REPEAT {
+        let is_new = self.heard == now || self.waiting.len() > before;
+        if is_new || now >= self.told + REPEAT {
             self.tell(now);
         }
-        if !self.waiting.is_empty() {
-            self.used = now;
-        }
-        Ok(is_open && now < self.used + IDLE && now < self.heard + SILENCE)
+        self.was_used |= !self.waiting.is_empty();
+        let is_needed = match self.was_used {
+            true => !self.waiting.is_empty(),
+            false => now < self.begun + FIRST,
+        };
+        Ok(is_open && is_needed && now < self.heard + SILENCE)
     }
 
     /// Waits for at most [`REPEAT`], and drops processes that have ended.
@@ -102,24 +115,36 @@ impl Relay {
     }
 
     /// Accepts the processes of this user.
-    fn accept(&mut self) {
-        while let Ok((stream, _)) = self.listener.accept() {
+    ///
+    /// # Errors
+    /// There are too many connections, or too many of other users.
+    fn accept(&mut self) -> io::Result<()> {
+        loop {
+            let stream = match self.listener.accept() {
+                Ok((stream, _)) => stream,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
             let is_own = socket_peercred(&stream).is_ok_and(|peer| peer.uid == getuid());
-            if is_own && self.waiting.len() < MOST {
-                self.waiting.push(stream);
+            match is_own {
+                true => self.waiting.push(stream),
+                false => self.strangers += 1,
+            }
+            if self.waiting.len() > MOST || self.strangers > STRANGERS {
+                return Err(io::ErrorKind::QuotaExceeded.into());
             }
         }
     }
 
-    /// Reads the entries that have arrived, and passes on the last one. Whether more may follow.
+    /// Reads the entries that have arrived, of which the last one counts. Whether more may follow.
     fn hear(&mut self, now: Instant) -> io::Result<bool> {
         let (entry, is_open) = self.news.read()?;
-        if let Some(entry) = entry {
-            self.heard = now;
-            self.last = Some(entry);
-            self.tell(now);
-        }
-        Ok(is_open)
+        let Some(entry) = entry else { return Ok(is_open) };
+        let is_final = !matches!(entry.state, State::Queued | State::Pulling);
+        self.heard = now;
+        self.last = Some(entry);
+        Ok(is_open && !is_final)
     }
 
     /// Sends the last entry to all. One that reads too slowly continues with the queue files.

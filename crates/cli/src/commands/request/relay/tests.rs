@@ -1,4 +1,4 @@
-use super::{IDLE, Relay, SILENCE, run};
+use super::{FIRST, Relay, SILENCE, run};
 use crate::demand::subscription::Subscription;
 use sifcache_core::queue::{Entry, State};
 use sifcache_core::reference::Reference;
@@ -109,16 +109,42 @@ fn all_waiting_processes_get_each_entry_and_the_last_one_again() {
     assert!(setup.ends());
 }
 
+/// A new process of the user then sends a request of its own.
 #[test]
-fn the_relay_ends_without_waiting_processes() {
-    let mut setup = Setup::new("idle");
+fn the_relay_ends_with_the_last_waiting_process() {
+    let mut setup = Setup::new("last");
     setup.send(&entry(1));
-    let mut process = setup.connect();
-    assert_eq!(read(&mut process), Some(entry(1)));
-    let start = Instant::now();
-    drop(process);
+    let mut processes = [setup.connect(), setup.connect()];
+    for process in &mut processes {
+        assert_eq!(read(process), Some(entry(1)));
+    }
+    let [first, mut second] = processes;
+    drop(first);
+    setup.send(&entry(2));
+    assert_eq!(read_other(&mut second, &entry(1)), Some(entry(2)));
+    drop(second);
     assert!(setup.ends());
-    assert!(start.elapsed() >= IDLE, "another process may come");
+}
+
+#[test]
+fn the_relay_waits_a_moment_for_the_first_process() {
+    let setup = Setup::new("first");
+    let start = Instant::now();
+    assert!(setup.ends());
+    assert!(start.elapsed() >= FIRST);
+}
+
+/// An old answer must not keep other processes of the user from asking again.
+#[test]
+fn the_relay_ends_with_a_final_entry() {
+    for state in [State::Refused, State::Failed, State::Done] {
+        let mut setup = Setup::new(state.as_str());
+        let mut process = setup.connect();
+        setup.send(&Entry { state, ..entry(1) });
+        assert_eq!(read(&mut process).map(|entry| entry.state), Some(state));
+        assert_eq!(read(&mut process), None);
+        assert!(setup.ends());
+    }
 }
 
 #[test]
@@ -139,8 +165,7 @@ fn the_relay_ends_after_a_long_silence() {
     listener.set_nonblocking(true).unwrap();
     let (_filler, news) = connection();
     let now = Instant::now();
-    let mut relay =
-        Relay { listener, news, waiting: Vec::new(), last: None, used: now, heard: now, told: now };
+    let mut relay = Relay::new(listener, news, now);
     let _process = UnixStream::connect_addr(&address).unwrap();
     assert!(relay.step().unwrap());
     relay.heard = now.checked_sub(SILENCE).unwrap();
