@@ -22,12 +22,8 @@ struct Setup {
 
 impl Setup {
     fn new(test: &str) -> Self {
-        let name = format!("sifcache-test/{}/{test}", std::process::id());
-        let address = SocketAddr::from_abstract_name(name).unwrap();
-        let socket = UnixListener::bind_addr(&address).unwrap();
-        socket.set_nonblocking(true).unwrap();
-        let (filler, news) = connection();
-        let relay = thread::spawn(move || run(socket, news));
+        let (Relay { listener, news, .. }, address, filler) = relay(test);
+        let relay = thread::spawn(move || run(listener, news));
         Self { filler, address, relay }
     }
 
@@ -112,18 +108,15 @@ fn all_waiting_processes_get_each_entry_and_the_last_one_again() {
 /// A new process of the user then sends a request of its own.
 #[test]
 fn the_relay_ends_with_the_last_waiting_process() {
-    let mut setup = Setup::new("last");
-    setup.send(&entry(1));
-    let mut processes = [setup.connect(), setup.connect()];
-    for process in &mut processes {
-        assert_eq!(read(process), Some(entry(1)));
-    }
-    let [first, mut second] = processes;
+    let (mut relay, address, _filler) = relay("last");
+    let connect = || UnixStream::connect_addr(&address).unwrap();
+    let first = connect();
+    assert!(relay.step().unwrap());
+    let second = connect();
     drop(first);
-    setup.send(&entry(2));
-    assert_eq!(read_other(&mut second, &entry(1)), Some(entry(2)));
+    assert!(relay.step().unwrap());
     drop(second);
-    assert!(setup.ends());
+    assert!(!relay.step().unwrap());
 }
 
 #[test]
@@ -159,15 +152,19 @@ fn the_relay_ends_if_the_filler_sends_something_else() {
 /// A filler that has lost its network does not end the connection.
 #[test]
 fn the_relay_ends_after_a_long_silence() {
-    let name = format!("sifcache-test/{}/silence", std::process::id());
+    let (mut relay, address, _filler) = relay("silence");
+    let _process = UnixStream::connect_addr(&address).unwrap();
+    assert!(relay.step().unwrap());
+    relay.heard = relay.begun.checked_sub(SILENCE).unwrap();
+    assert!(!relay.step().unwrap());
+}
+
+/// A relay that has not begun, the address of its socket, and the filler's end of the connection.
+fn relay(test: &str) -> (Relay, SocketAddr, TcpStream) {
+    let name = format!("sifcache-test/{}/{test}", std::process::id());
     let address = SocketAddr::from_abstract_name(name).unwrap();
     let listener = UnixListener::bind_addr(&address).unwrap();
     listener.set_nonblocking(true).unwrap();
-    let (_filler, news) = connection();
-    let now = Instant::now();
-    let mut relay = Relay::new(listener, news, now);
-    let _process = UnixStream::connect_addr(&address).unwrap();
-    assert!(relay.step().unwrap());
-    relay.heard = now.checked_sub(SILENCE).unwrap();
-    assert!(!relay.step().unwrap());
+    let (filler, news) = connection();
+    (Relay::new(listener, news, Instant::now()), address, filler)
 }
