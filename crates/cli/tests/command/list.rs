@@ -24,8 +24,11 @@ fn list(tree: &Tree, root: &str, words: &[&str]) -> Output {
 fn program(tree: &Tree) -> std::path::PathBuf {
     let copy = tree.path("bin/sifcache");
     if !copy.exists() {
-        fs::copy(env!("CARGO_BIN_EXE_sifcache"), &copy).unwrap();
-        mode(&copy, 0o755);
+        // A program that this process writes could be open in a child of another test, and then
+        // cannot be executed.
+        let mut install = Command::new("install");
+        install.args(["-m", "755", env!("CARGO_BIN_EXE_sifcache")]).arg(&copy);
+        assert!(install.status().unwrap().success());
     }
     copy
 }
