@@ -13,8 +13,8 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
         html! {
             @if misses.added_since > 0 {
                 p {
-                    (count(misses.added_since, "image was", "images were"))
-                    " missing at first and in the cache now. The list is about the others."
+                    (count(misses.added_since, "image that was missing is", "images that were missing are"))
+                    " in the cache now. The list has the others."
                 }
             }
             @if misses.list.total == 0 {
