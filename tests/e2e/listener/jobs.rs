@@ -2,10 +2,11 @@
 //! plugin and the shim start `sifcache request`, which has munge sign the request.
 
 use super::Listener;
-use crate::kit::filler::{until, with_filler};
+use crate::kit::filler::{policy, until, with_filler};
 use crate::kit::{IMAGE, SHARED, Site, WHICH};
 use crate::trace::traced_with_times;
 use sifcache_core::queue;
+use std::fs;
 use std::thread;
 use std::time::Duration;
 
@@ -66,6 +67,63 @@ fn a_wait_outlives_the_listener() {
         output.ran(IMAGE);
         assert!(output.stderr.contains("waiting up to"), "{output:#?} {first:#?} {second:#?}");
     });
+}
+
+/// Two users, four tasks on each of two nodes, and a launch that may open few files.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn all_tasks_of_two_users_start() {
+    let site = Site::with_line(&line("filler=ctl on_miss=wait:300:fail"));
+    let policy = POLICY.replace("\"alice\"", "\"alice\", \"bob\"");
+    let launch = format!("apptainer exec docker://{IMAGE} {}", WHICH.join(" "));
+    let few = format!("ulimit -n 64; {launch}");
+    let step = format!("srun -w n1,n2 --overcommit --ntasks-per-node=4 {launch}");
+    let step: Vec<&str> = step.split(' ').collect();
+    let (outputs, filler) = with_filler(&site, &policy, || {
+        thread::scope(|scope| {
+            let run = |user: &'static str, words: Vec<&'_ str>| {
+                let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+                let site = &site;
+                scope.spawn(move || {
+                    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                    site.exec(&["--user", user], &words, "")
+                })
+            };
+            let jobs = [
+                run("alice", step.clone()),
+                run("bob", step.clone()),
+                run("bob", vec!["srun", "-wn1", "bash", "-c", &few]),
+            ];
+            jobs.map(|job| job.join().unwrap())
+        })
+    });
+    for (output, tasks) in outputs.iter().zip([8, 8, 1]) {
+        let started = output.stdout.lines().filter(|line| *line == IMAGE).count();
+        assert_eq!((output.status, started), (0, tasks), "{output:#?} {filler:#?}");
+    }
+}
+
+/// The command that has the news is killed while a job waits: the job looks at the queue.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_wait_outlives_the_command_with_the_news() {
+    let site = Site::with_line(&line("filler=ctl on_miss=wait:300:fail"));
+    let quiet = format!("{POLICY}quiet = [\"00:00-24:00\"]\n");
+    let ((killed, output), filler) = with_filler(&site, &quiet, || {
+        thread::scope(|scope| {
+            let job = scope.spawn(|| site.launch(&[], &format!("docker://{IMAGE}")));
+            let on_n1 = |script: &str| site.exec(&["--on", "n1"], &["bash", "-c", script], "");
+            // The brackets keep pgrep from finding the shell.
+            let find = "pgrep -f 'request --send-only --new[s]'";
+            until(|| on_n1(find).status == 0 || job.is_finished());
+            thread::sleep(Duration::from_secs(1));
+            let killed = on_n1(&format!("kill -KILL $({find})"));
+            fs::write(policy(&site), POLICY).unwrap();
+            (killed, job.join().unwrap())
+        })
+    });
+    assert_eq!(killed.status, 0, "{killed:#?} {output:#?} {filler:#?}");
+    output.ran(IMAGE);
 }
 
 /// Without a wait, the launch goes on at once, and the image is there for the next job.

@@ -186,8 +186,9 @@ impl Listener {
         self.subscribers.newsroom()
     }
 
-    /// Serves clients until `stop` is set, which it notices at the next news. `deliver` passes requests on, and must not wait: while
-    /// the receiver is busy, the listener keeps the requests, and goes on to serve clients.
+    /// Serves clients until `stop` is set, which it notices within [`ROUND`], or at once after
+    /// [`Newsroom::ring`]. `deliver` passes requests on, and must not wait: while the receiver is
+    /// busy, the listener keeps the requests, and goes on to serve clients.
     pub(crate) fn run(mut self, stop: &AtomicBool, deliver: impl Fn(Vec<Request>) -> Delivery) {
         let mut waiting = Vec::new();
         while !stop.load(Ordering::Relaxed) {
