@@ -111,8 +111,8 @@ impl Request<'_> {
         }
     }
 
-    /// Starts the command, and before an end also waits for its end. `None` if that took too long, or
-    /// no process could be started.
+    /// Starts the command, and with [`Next::End`] also waits until it has ended. `None` if that took
+    /// too long, or no process could be started.
     fn send(&self, next: Next) -> Option<Outcome> {
         let parent = process::id();
         // The helper process has closed all files of the task.

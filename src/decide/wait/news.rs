@@ -28,7 +28,8 @@ const NAMES: u32 = 4;
 /// of which one comes in [`MOST`] slots of 1.1 seconds.
 const SILENCE: Duration = Duration::from_secs(4 * MOST);
 
-/// A relay that sends nothing for this time has no news. The filler has as long for its first answer.
+/// A relay that sends nothing for this time has no news. The filler has the same time for its first
+/// answer.
 const RELAY_SILENCE: Duration = ANSWER;
 
 /// The slots between two polls of a process that is neither leader nor follower, because all names
