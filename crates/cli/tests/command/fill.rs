@@ -14,7 +14,7 @@ mod service;
 use crate::tree::{mode, sif};
 use jiff::Timestamp;
 use std::fs::{self, OpenOptions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -114,11 +114,16 @@ impl Site {
         fs::read(path).is_ok_and(|bytes| bytes == sif(1))
     }
 
-    /// The queue files. There are none in an image root that only the filler sees.
+    /// The queue files. There are none in an image root that only the filler sees. A filler that
+    /// runs may remove a file between the two calls that list and read it.
     fn queue(&self) -> Vec<String> {
         let files = fs::read_dir(self.path("root/.sifcache/queue")).into_iter().flatten();
         let files = files.map(|file| file.unwrap().path()).filter(|path| !path.ends_with("beat"));
-        let mut texts: Vec<_> = files.map(|path| fs::read_to_string(path).unwrap()).collect();
+        let read = |path| match fs::read_to_string(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            text => Some(text.unwrap()),
+        };
+        let mut texts: Vec<_> = files.filter_map(read).collect();
         texts.sort();
         texts
     }
