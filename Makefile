@@ -61,7 +61,9 @@ SMOKE := batch:: broadcast:: cache_mode:: containers:: exports:: firewall:: hit:
 	listener::jobs::a_job listener::jobs::one_request listener::two_users waiting::ended waiting::signals waiting::the_real_filler
 # Only trixie has Lmod.
 SMOKE_trixie = $(if $(SMOKE),login_node::)
-SCRIPTS = $(shell git ls-files testbed packaging benches tests fuzz examples findings docs/site .ci | xargs grep -lE '^\#!.*sh$$') profile.d/sifcache.sh
+# Scripts, and the files that scripts and shells read: those do not begin with `#!`.
+SCRIPTS = $(sort $(shell git ls-files '*.sh') \
+	$(shell git ls-files testbed packaging benches tests fuzz examples findings docs/site .ci | xargs grep -lE '^\#!.*sh$$'))
 
 .PHONY: all help plugin plugins host command demo shell lint unit e2e doc tools testbed install clean distclean
 

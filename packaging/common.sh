@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # Shared by both kinds of packages: names, versions, and the location of the files.
+# shellcheck disable=SC2034 # Their scripts use the variables.
 
 set -euo pipefail
 umask 022
@@ -28,7 +29,7 @@ after() { printf '%s.%02d\n' "${1%.*}" "$((10#${1#*.} + 1))"; }
 # make_trees RELEASE DIR PLUGINDIR: creates DIR/slurm-spank-sifcache with the plugin and its line
 # for plugstack.conf, and DIR/sifcache with everything else.
 make_trees() {
-    local release=$1 dir=$2 plugindir=$3 rest=$2/sifcache plugin=$2/slurm-spank-sifcache
+    local release=$1 plugindir=$3 rest=$2/sifcache plugin=$2/slurm-spank-sifcache
     make --silent --no-print-directory --directory="$project" install-files RELEASE="$release" \
         DESTDIR="$rest" prefix=/usr plugindir="$plugindir"
     mkdir -p "$plugin$(dirname -- "$plugindir")" "$plugin/etc"

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # For /etc/profile.d: workflow engines find the site's images in /shared/views. Create this view with
 # `sifcache view /shared/views --for nextflow,cwltool,miniwdl`. Values that the user has already set
 # are kept.

@@ -33,6 +33,7 @@ two_users_ask() {
     show_outcome
     promise_status 0
     promise_line "library/$asked_image"
+    # shellcheck disable=SC2016 # The user's shell expands it.
     by alice 'until [ -z "$(squeue --noheader --me)" ]; do sleep 0.1; done' 'cat job.out'
     promise_line "library/$asked_image"
 }

@@ -10,6 +10,7 @@ collect_logs() {
         "$testbed_dir/testbed" exec --on "$host" -- bash -c 'echo "*.* @ctl" >>/etc/rsyslog.conf'
     done
     for host in ctl n1 n2; do
+        # shellcheck disable=SC2016 # The host's shell expands it.
         "$testbed_dir/testbed" exec --on "$host" -- bash -c '
             kill "$(cat /run/rsyslogd.pid)"
             while [[ -e /run/rsyslogd.pid ]]; do sleep 0.05; done

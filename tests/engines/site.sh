@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # The site on a testbed of trixie: sifcache, one image in the cache, and a user's virtual
 # environments with the engines.
+# shellcheck disable=SC2034,SC2154 # This file and the scripts that read it use each other's variables.
 
 build=${BUILD:?the directory with the built files}
 # The Python of trixie.
@@ -30,6 +31,7 @@ prepare_site() {
     testbed hub start >/dev/null
     on ctl sifcache add alpine:3.20 >/dev/null 2>&1
     testbed hub stop >/dev/null
+    # shellcheck disable=SC2016 # The shell on the host expands it.
     on ctl sh -c 'cd /shared/sif && set -- alpine@sha256:* && echo "${1#*@}" >/shared/engines/digest'
 }
 

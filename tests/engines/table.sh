@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # The table of engines in docs/launch-shapes.md.
+# shellcheck disable=SC2034,SC2154 # This file and the scripts that read it use each other's variables.
 
 page=$project/docs/launch-shapes.md
 
@@ -15,6 +16,7 @@ compare_row() {
     local start row note found
     start="| $3$(version_of "$1" "$2") |"
     # The name without its version, so that the row of another version is replaced.
+    # shellcheck disable=SC2016 # The `$` is part of the pattern.
     row=$(grep -m1 -E "^\| $(printf %s "$3" | sed 's/[][\.*^$()+?{|]/\\&/g')( [0-9][^ ]*)? \|" "$page" || :)
     note=$(cut -d'|' -f7 <<<"$row" | sed 's/^ *//; s/ *$//')
     found="$start $4 | $5 | $6 | $7 | $note |"
