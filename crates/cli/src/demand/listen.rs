@@ -29,7 +29,7 @@ use std::net::{IpAddr, Ipv6Addr, TcpListener};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use subscribers::Subscribers;
+use subscribers::{Client, Subscribers};
 
 /// Seconds after which a client may try again if munge does not work on this host.
 const MUNGE_BUSY: u32 = 10;
@@ -77,6 +77,8 @@ pub(crate) struct Limits {
     pub(crate) subscribers: usize,
     /// The number of those from one host.
     pub(crate) subscribers_of_host: usize,
+    /// The number of those of one user, so that a job on many nodes leaves places to others.
+    pub(crate) subscribers_of_user: usize,
     /// How long such a client is kept without news. An image that waits or is pulled has news every
     /// 8 seconds.
     pub(crate) idle: Duration,
@@ -93,6 +95,7 @@ impl Limits {
         per_host: 3_000,
         subscribers: 512,
         subscribers_of_host: 64,
+        subscribers_of_user: 256,
         idle: Duration::from_secs(60),
         subscription: Duration::from_secs(24 * 3600),
     };
@@ -131,7 +134,7 @@ enum Wish {
     /// An image.
     Image(Request),
     /// What becomes of an image.
-    News(Reference),
+    News(Client, Reference),
 }
 
 /// The listener.
@@ -264,10 +267,9 @@ impl Listener {
                     false
                 }
                 Input::Line(line) => match self.judge(&line, connection.peer) {
-                    Ok(Wish::News(reference)) => {
+                    Ok(Wish::News(client, reference)) => {
                         self.counters.news += 1;
-                        let whose = (host(connection.peer), &reference);
-                        self.subscribers.add(connection, whose, &self.limits);
+                        self.subscribers.add(connection, client, &reference, &self.limits);
                         continue;
                     }
                     Ok(Wish::Check) => connection.answer(&self.count(Answer::Accepted)),
@@ -304,13 +306,14 @@ impl Listener {
             Payload::Request(reference) => (reference, false),
             Payload::News(reference) => (reference, true),
         };
-        if is_news && self.subscribers.is_full(host(peer), &self.limits) {
+        let client = Client { host: host(peer), uid: decoded.uid };
+        if is_news && self.subscribers.is_full(client, &self.limits) {
             return Err(Answer::Busy(NEWS_BUSY));
         }
         // News about an image for which the user has just asked do not count again.
         self.users.take_once(decoded.uid, &reference.to_string(), now).map_err(Answer::Busy)?;
         if is_news {
-            return Ok(Wish::News(reference));
+            return Ok(Wish::News(client, reference));
         }
         self.subscribers.forget_done(&reference);
         let address = decoded.address;

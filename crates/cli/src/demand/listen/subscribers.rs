@@ -24,11 +24,19 @@ pub(super) struct Subscribers {
     all: Vec<Subscriber>,
 }
 
+/// Whose client it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Client {
+    /// The address that stands for its host.
+    pub(super) host: IpAddr,
+    /// The user, as munge says.
+    pub(super) uid: u32,
+}
+
 #[derive(Debug)]
 struct Subscriber {
     connection: Connection,
-    /// The address that stands for its host.
-    host: IpAddr,
+    client: Client,
     /// The printed reference of the image.
     reference: String,
     /// The entry that was sent last.
@@ -63,24 +71,27 @@ impl Subscribers {
         self.newsroom.forget_done(reference);
     }
 
-    /// Whether there is no place for one more client of this host.
-    pub(super) fn is_full(&self, host: IpAddr, limits: &Limits) -> bool {
-        let of_host = || self.all.iter().filter(|one| one.host == host).count();
-        self.all.len() >= limits.subscribers || of_host() >= limits.subscribers_of_host
+    /// Whether there is no place for one more client of this host and user.
+    pub(super) fn is_full(&self, Client { host, uid }: Client, limits: &Limits) -> bool {
+        let clients = || self.all.iter().map(|one| one.client);
+        self.all.len() >= limits.subscribers
+            || clients().filter(|one| one.host == host).count() >= limits.subscribers_of_host
+            || clients().filter(|one| one.uid == uid).count() >= limits.subscribers_of_user
     }
 
     /// Answers a client, and sends it what is known about the image.
     pub(super) fn add(
         &mut self,
         mut connection: Connection,
-        (host, reference): (IpAddr, &Reference),
+        client: Client,
+        reference: &Reference,
         limits: &Limits,
     ) {
         let now = Instant::now();
         let rest = connection.keep();
         let mut subscriber = Subscriber {
             connection,
-            host,
+            client,
             reference: reference.to_string(),
             sent: None,
             rest,

@@ -121,10 +121,19 @@ fn news_wake_the_listener() {
 
 /// The answer, and the connection if the client waits.
 fn answer_of(listener: &mut Listener, host: &str, reference: &str) -> (String, TcpStream) {
+    answer_for(listener, 1001, host, reference)
+}
+
+fn answer_for(
+    listener: &mut Listener,
+    uid: u32,
+    host: &str,
+    reference: &str,
+) -> (String, TcpStream) {
     let port = listener.socket.local_addr().unwrap().port();
     let mut stream = TcpStream::connect((host, port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(news_line(1001, reference).as_bytes()).unwrap();
+    stream.write_all(news_line(uid, reference).as_bytes()).unwrap();
     serve(listener);
     let mut answer = String::new();
     BufReader::new(&stream).read_line(&mut answer).unwrap();
@@ -163,6 +172,24 @@ fn the_number_of_clients_that_wait_is_limited() {
     clients.remove(0);
     serve(&mut listener);
     assert_eq!(answer_of(&mut listener, two, "o/i:1").0, ACCEPTED);
+}
+
+/// A job on many nodes leaves places to other users.
+#[test]
+fn the_places_of_a_user_are_limited() {
+    let mut listener = listener(Limits { subscribers: 4, subscribers_of_user: 2, ..LIMITS });
+    let busy = "sifcache/1 busy 30\n";
+    let mut clients = Vec::new();
+    for (uid, expected) in
+        [(1001, ACCEPTED), (1001, ACCEPTED), (1001, busy), (1002, ACCEPTED), (1001, busy)]
+    {
+        let (answer, stream) = answer_for(&mut listener, uid, "127.0.0.1", "o/i:1");
+        assert_eq!(answer, expected, "{uid}");
+        clients.push(stream);
+    }
+    clients.remove(0);
+    serve(&mut listener);
+    assert_eq!(answer_of(&mut listener, "127.0.0.1", "o/i:1").0, ACCEPTED);
 }
 
 /// A request and the question for its news count once.
