@@ -5,3 +5,4 @@ pub(crate) mod count;
 pub(crate) mod event;
 pub(crate) mod head;
 pub(crate) mod logs;
+pub(crate) mod period;

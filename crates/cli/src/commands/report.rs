@@ -1,7 +1,7 @@
 //! `sifcache report`: what the cache holds, what it was used for, and what is wrong.
 
 use crate::error::Failure;
-use crate::events::aggregate::Period;
+use crate::events::period::Period;
 use crate::exit::Exit;
 use crate::options::Site;
 use crate::report::collect::{self, Collected, Wanted};

@@ -1,6 +1,6 @@
 //! The command lines that a report shows. They use the settings and logs of the report itself.
 
-use crate::events::aggregate::Period;
+use crate::events::period::Period;
 use crate::options::{Site, Untrusted};
 use crate::site;
 use crate::ui::shell_quote::quoted;
@@ -81,7 +81,7 @@ fn absolute(path: &Path) -> OsString {
 #[cfg(test)]
 mod tests {
     use super::CommandLines;
-    use crate::events::aggregate::Period;
+    use crate::events::period::Period;
     use crate::options::{Site, Untrusted};
     use std::ffi::OsStr;
 
