@@ -272,7 +272,7 @@ mod tests {
     /// The plugin's words, from the source of the function that chooses them.
     #[test]
     fn every_reason_of_the_plugin_is_known() {
-        let source = include_str!("../../../core/src/image.rs");
+        let source = include_str!("../../../core/src/image/state.rs");
         let (_, body) = source.split_once("pub fn token(&self)").unwrap();
         let (body, _) = body.split_once("\n    }\n").unwrap();
         let words = body.split('"').skip(1).step_by(2);
