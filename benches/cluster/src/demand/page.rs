@@ -50,7 +50,7 @@ const USERS: &str = "Each user runs `srun apptainer exec docker://IMAGE true` wi
 
 const FIRST: &str = "One user runs `srun apptainer exec docker://IMAGE true`. With sifcache, the \
     image is not in the cache, and the\ntask waits until the filler has added it. The runtime's \
-    cache is empty. With logs, the task looks for its image\nonce a second; the listener tells it.";
+    cache is empty. With logs, the task polls\nfor its image; the listener sends it the result.";
 
 fn scale_rows(scale: &Scale) -> String {
     let [once, twice, never] = scale.added;
