@@ -50,7 +50,7 @@ pub(crate) static LOOKUPS: Metric = counter(
 pub(crate) static LAUNCHES: Metric = counter(
     "sifcache_launches_total",
     &["path", "outcome"],
-    "The same commands, by the way in which sifcache noticed them.",
+    "The same commands, by the path on which sifcache handled them.",
 );
 pub(crate) static IMAGES_LOOKUPS: Metric = counter(
     "sifcache_image_lookups_total",
@@ -168,7 +168,7 @@ pub(crate) static RUN_SECONDS: Metric =
 pub(crate) static HEARTBEAT: Metric = gauge(
     "sifcache_fill_heartbeat_timestamp_seconds",
     &["root"],
-    "When sifcache fill --follow last said that it is running; absent if it never ran.",
+    "When sifcache fill --follow last wrote its heartbeat; absent if it never ran.",
 );
 pub(crate) static BUILD: Metric =
     gauge("sifcache_build_info", &["version"], "Release of the command that wrote this; always 1.");
