@@ -1,15 +1,18 @@
-//! `filler=`: passes a miss on to the listener of `sifcache fill`, for sites without central logs.
+//! `filler=`: sends a miss to the listener of `sifcache fill`, for sites without central logs.
 //!
 //! The plugin has no network code. It starts the installed command, `sifcache request --send-only`,
-//! as the user of the task, and a launch does not wait for it. The command has an empty environment,
-//! inherits no files of the task, and ends after at most two seconds ([`LIMIT`] is a bit longer). The
-//! plugin finds it by the link that `make install` and the packages create next to the shim.
+//! as the user of the task, and a launch does not wait for it. This request process has an empty
+//! environment and inherits no files of the task. It ends after at most 2.2 seconds, slightly before
+//! [`LIMIT`]. The plugin finds the command through the link that `make install` and the packages
+//! create next to the shim.
 //!
-//! Of a user's processes on a node that miss the same image at the same time, one sends the request.
-//! It has a socket with an abstract name, which the kernel removes when the command ends.
+//! If several processes of a user on a node miss the same image at the same time, one of them sends
+//! the request. Its request process holds a socket with an abstract name, which the kernel removes
+//! when that process ends.
 //!
-//! If the launch waits for the image, this socket is also the command's standard input. The command
-//! then stays, and sends the listener's news to the processes that connect to the socket.
+//! If the launch waits for the image, this socket is also the standard input of the request process.
+//! The request process then becomes a relay: it stays, and passes the listener's news on to the
+//! processes that connect to the socket.
 
 use crate::NAME;
 use crate::fault;
@@ -33,23 +36,23 @@ const LIMIT: Duration = Duration::from_millis(2500);
 /// The descriptor of the standard input.
 const STDIN: RawFd = 0;
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug, PartialEq, Eq)]
 enum Outcome {
-    /// The command was started.
+    /// The request process was started.
     Started,
-    /// The command has ended with this status.
+    /// The request process has ended with this exit status; `None` if a signal ended it.
     Ended(Option<i32>),
     /// Another process of this user sends the same request.
     Shared,
-    /// The command cannot be started.
+    /// The request process cannot be started.
     Failed(ErrorKind),
 }
 
-/// What a process does after its request.
+/// What the calling process does after the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// It ends, and with it perhaps its job, so it waits until the request was sent.
+    /// It ends, and its job may end with it, so it waits until the request was sent.
     End,
     /// It starts the runtime.
     Launch,
@@ -58,7 +61,8 @@ pub(crate) enum Next {
 }
 
 /// Requests the image of `decision`, a miss, if the site has a listener. Errors have no effect on
-/// the launch. Returns the abstract name of the socket that may have news about the image.
+/// the launch. Returns the abstract name of the socket of a relay, which may have news about the
+/// image; `None` without a listener.
 pub(crate) fn listener(
     job: &dyn Job,
     decision: &Decision,
@@ -80,7 +84,7 @@ pub(crate) fn listener(
     Some(request.name())
 }
 
-/// A socket, or nothing if its name belongs to another user.
+/// The socket for the request process; `None` if a process of another user has taken its name.
 type Claim = Option<OwnedFd>;
 
 struct Request<'a> {
@@ -111,13 +115,13 @@ impl Request<'_> {
         }
     }
 
-    /// Starts the command, and with [`Next::End`] also waits until it has ended. `None` if that took
-    /// too long, or no process could be started.
+    /// Starts the request process, and with [`Next::End`] also waits for its exit. `None` if this
+    /// took too long, or if no helper process could be started.
     fn send(&self, next: Next) -> Option<Outcome> {
         let parent = process::id();
         // The helper process has closed all files of the task.
         let (outcomes, _) = within(LIMIT, &|report| {
-            // In this process, the command would inherit files of the task.
+            // A request process that is started here would inherit files of the task.
             if process::id() == parent {
                 return;
             }
@@ -134,11 +138,11 @@ impl Request<'_> {
         outcomes.into_iter().next_back()
     }
 
-    /// Starts the command; `None` if another process has done that.
+    /// Starts the request process; `None` if another process has started one.
     fn start(&self, next: Next) -> io::Result<Option<Program>> {
         let Some(claim) = self.claim()? else { return Ok(None) };
         let to = format!("--to={}", self.filler);
-        // This process has closed all files, so the socket is its first one.
+        // This process has closed all files, so the socket has the lowest descriptor: 0.
         let is_input = claim.as_ref().is_some_and(|socket| socket.as_raw_fd() == STDIN);
         let news = (next == Next::Wait && is_input).then_some("--news");
         let words = [NAME, "request", "--send-only"].into_iter().chain(news);
@@ -147,8 +151,9 @@ impl Request<'_> {
         Program::start(&CString::new(self.program.as_str())?, &words?).map(Some)
     }
 
-    /// The socket that shows other processes that this request is being sent: the command inherits
-    /// it. `None` if another process of this user has it. A process of another user is not believed.
+    /// The socket by which other processes recognize that this request is being sent; the request
+    /// process inherits it. `None` if another process of this user holds it. If a process of another
+    /// user holds it, the request is sent without a socket.
     fn claim(&self) -> io::Result<Option<Claim>> {
         match UnixListener::bind_addr(&self.address()?) {
             Ok(listener) => {

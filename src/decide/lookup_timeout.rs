@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// A [`Prober`] that runs each probe in a helper process; without a timeout it runs them inline.
 ///
-/// It does not wait for the exit of a helper process that has done its work. This takes place when
-/// the prober is dropped, which therefore must precede the `execve`.
+/// It does not wait for the exit of a helper process that has done its work until it is dropped. It
+/// must therefore be dropped before the `execve`.
 pub struct WithTimeout {
     /// The timeout; `None` means no limit.
     timeout: Option<Duration>,
@@ -51,7 +51,7 @@ impl WithTimeout {
         Self { timeout, exiting: RefCell::new(None) }
     }
 
-    /// Waits for the exit of the last helper process, before something that can take long.
+    /// Waits for the exit of the last helper process. Call this before work that can take long.
     pub(crate) fn wait_for_exit(&self) {
         drop(self.exiting.take());
     }

@@ -1,15 +1,16 @@
 //! `on_miss=wait`: waits until `sifcache fill` has added a missing image.
 //!
-//! The line about the miss in syslog is the request. The answer is a file under the last image
-//! root, which only the filler writes: `sifcache_core::queue`. At a site with a listener, the process
-//! that sends the request also passes on this answer (`ask.rs`), and nobody reads the file.
+//! The line about the miss in syslog is the request, or at a site with a listener, a message
+//! (`ask.rs`). The answer is the queue entry, a file under the last image root that only the filler
+//! writes: `sifcache_core::queue`. At a site with a listener, a relay passes the same entry on, and
+//! no process reads the file.
 //!
 //! | file | holds |
 //! | --- | --- |
 //! | `watch.rs` | the rules: when a wait ends, and why |
-//! | `news.rs` | one process per user and image polls, or has the listener's news, and tells the others |
-//! | `slot.rs` | the polls of one node take turns |
-//! | `claim.rs` | two polls of one node are at least a second apart |
+//! | `news.rs` | where entries come from: this process, another one of the user, or a relay |
+//! | `slot.rs` | turns: when each process of a node polls |
+//! | `claim.rs` | the lock that keeps two polls of a node at least a second apart |
 //! | `poll.rs` | access to the file server, with the timeout of a lookup |
 //! | `progress.rs` | messages for the user |
 //!
@@ -51,8 +52,8 @@ pub(crate) fn root<'a>(settings: &'a Settings, decision: &Decision) -> Option<&'
 }
 
 /// Waits at most `limit` for the image of `decision`, a miss, to appear under `root`. `relay` is the
-/// abstract name of a socket that may have news, see `ask.rs`. `look` decides again. Returns the hit;
-/// `None` if the miss has to be handled as `on_miss` says.
+/// abstract name of the socket of a relay, if there may be one: see `ask.rs`. `look` repeats the
+/// decision. Returns the hit; `None` if the miss has to be handled according to `on_miss`.
 pub(crate) fn for_image(
     job: &dyn Job,
     decision: &Decision,
@@ -67,7 +68,7 @@ pub(crate) fn for_image(
     let file = root.join(queue::file(reference));
     let key = queue::hash(file.as_os_str().as_encoded_bytes());
     let mut news = News::new(job.step().uid, key, relay);
-    let mut talk = Talk::new(job, settings);
+    let mut messages = Messages::new(job, settings);
     let start = Instant::now();
     let mut polls = Polls::new(&file, settings.lookup_timeout);
     let mut poll = || polls.poll(start.elapsed() >= watch::ANSWER);
@@ -79,25 +80,25 @@ pub(crate) fn for_image(
             poll::open_directories(root, decision, settings.lookup_timeout);
             let found = look();
             if found.verdict == Verdict::Hit {
-                talk.found(&watch, start.elapsed());
+                messages.found(&watch, start.elapsed());
                 return Some(found);
             }
             step = watch.not_found(start.elapsed());
         }
         match step {
             Step::End(end) => {
-                talk.end(&watch, &end, on_miss);
+                messages.end(&watch, &end, on_miss);
                 return None;
             }
-            Step::Wait | Step::Look => talk.go_on(&watch, start.elapsed()),
+            Step::Wait | Step::Look => messages.go_on(&watch, start.elapsed()),
         }
     }
 }
 
 /// The name of this process in ps(1) during a wait.
 ///
-/// A task that has the name of slurmstepd could not be cancelled: proctrack/linuxproc sends no
-/// signal to such a process, not even SIGKILL.
+/// A process that is named slurmstepd cannot be cancelled: proctrack/linuxproc sends no signal to it,
+/// not even SIGKILL.
 struct ProcessName {
     before: Option<CString>,
 }
@@ -119,15 +120,15 @@ impl Drop for ProcessName {
 }
 
 /// The messages about one wait.
-struct Talk<'a> {
+struct Messages<'a> {
     job: &'a dyn Job,
-    /// `None` if another process prints the messages, or the user wants none.
+    /// `None` if another process prints the messages, or if the user has turned them off.
     progress: Option<Progress>,
 }
 
-impl<'a> Talk<'a> {
+impl<'a> Messages<'a> {
     /// The tasks of a step wait for the same image, so only its first task prints messages. The flags
-    /// and variables that make the runtime quiet also hold for these messages.
+    /// and variables that make the runtime quiet also suppress these messages.
     fn new(job: &'a dyn Job, settings: &Settings) -> Self {
         let step = job.step();
         let variable = |name: &str| job.variable(name);

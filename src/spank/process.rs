@@ -59,8 +59,8 @@ pub(crate) fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result
     Ok(unsafe { File::from_raw_fd(file) })
 }
 
-/// The attributes of an open file or directory that this node has at hand: statx(2) with
-/// `AT_STATX_DONT_SYNC`. A kernel before 4.11 has no such call; it may ask the file server.
+/// The attributes of an open file or directory that the kernel has cached: statx(2) with
+/// `AT_STATX_DONT_SYNC`. A kernel before 4.11 has no such call; there, this may query the file server.
 pub(crate) fn known_attributes(file: &File) -> io::Result<Attributes> {
     const WANTED: u32 =
         libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_UID | libc::STATX_GID | libc::STATX_SIZE;

@@ -1,8 +1,8 @@
 //! The handlers of signals that a task inherits from slurmstepd.
 //!
-//! Before 26.05, slurmstepd removes its handlers from a task only when the task executes its
-//! command. These handlers do nothing, so that of all signals only SIGKILL would end a process that
-//! waits in a plugin (seen with 24.11).
+//! Before 26.05, slurmstepd resets its handlers in a task only when the task executes its command.
+//! These handlers do nothing, so no signal but SIGKILL would end a process that waits in a plugin
+//! (observed with 24.11).
 
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -18,8 +18,9 @@ const ENDING: [libc::c_int; 7] = [
     libc::SIGTERM,
 ];
 
-/// Signals end this process, as they would end a command without handlers. Drop restores the
-/// handlers. A signal that is ignored stays so, because a command inherits that.
+/// Resets handled signals to their default action, so that they end this process as they would end
+/// the command. Drop restores the handlers. An ignored signal stays ignored, because the command
+/// inherits that.
 pub(crate) struct DefaultSignals {
     before: Vec<(libc::c_int, libc::sigaction)>,
 }

@@ -24,7 +24,7 @@ const fn is_plain(byte: &u8) -> bool {
 /// A key and its value. Only a quoted value needs memory of its own.
 pub type Field<'a> = (&'a str, Cow<'a, [u8]>);
 
-/// The keys and values of a line, or `None` if the line has another form.
+/// The keys and values of a line; `None` if the line has another format.
 #[must_use]
 pub fn parse(text: &str) -> Option<Vec<Field<'_>>> {
     let mut fields = Vec::new();

@@ -1,7 +1,7 @@
-//! Queue entries: what the filler says about a missing image, for jobs that wait for it.
+//! Queue entries: the state of a requested image, from the filler to the jobs that wait for it.
 //!
-//! Each image that somebody has asked for has one file below the image root. Only the filler
-//! writes it, and it replaces the whole file each time:
+//! Each requested image has one file below the image root, the queue file. Only the filler writes it,
+//! and it replaces the whole file each time:
 //!
 //! ```text
 //! ROOT/.sifcache/queue/HEX
@@ -9,8 +9,8 @@
 //! ```
 //!
 //! `HEX` is a hash of the reference, because a reference may be longer than a file name. The hash
-//! protects against nothing: readers compare the `reference` of the entry with their own. Images
-//! are checked as always before they are used, so a false entry can only make a job wait.
+//! need not resist attacks: readers compare the `reference` of the entry with their own. Images are
+//! checked as always before they are used, so a false entry can only make a job wait.
 
 use crate::fields::{self, value};
 use crate::reference::Reference;
@@ -25,7 +25,7 @@ pub const MAX_SIZE: usize = 4096;
 /// The largest length of a reason in bytes. The rest is not written.
 const MAX_REASON: usize = 512;
 
-/// How far the filler is with an image.
+/// The progress of the filler with an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// The image waits for its turn.
@@ -60,24 +60,24 @@ impl State {
     }
 }
 
-/// What the filler says about an image. Its `Display` is the content of the file, without the line
-/// feed at the end of it.
+/// The state of a requested image. Its `Display` is the content of the file, without the line feed at
+/// its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The printed reference of the image.
     pub reference: String,
-    /// How far the filler is.
+    /// The progress of the filler.
     pub state: State,
     /// The size of the image in the registry in bytes; 0 if it is unknown.
     pub size: u64,
-    /// How many bytes of it are done.
+    /// The number of these bytes that were received.
     pub received: u64,
     /// The estimated seconds until the image has its name, if there is an estimate.
     pub seconds_left: Option<u32>,
     /// The number of images that are added before this one.
     pub ahead: u32,
-    /// The number of identified users who asked for the image, if the filler says it. Nothing says
-    /// who they are.
+    /// The number of identified users who asked for the image; `None` in entries of older fillers.
+    /// Entries do not name the users.
     pub users: Option<u32>,
     /// A number that the filler changes at least every 10 seconds. If it does not change for 30
     /// seconds, no filler is running.
@@ -88,7 +88,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Parses the content of a file. `None` if it has another form, is not complete, or is larger
+    /// Parses the content of a file. `None` if it has another format, is incomplete, or is larger
     /// than [`MAX_SIZE`]. Unknown keys are ignored, so that the filler may be newer than the nodes.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {

@@ -50,8 +50,8 @@ pub struct Settings {
     pub pull: Pull,
     /// How the command compresses the images that it builds itself. The plugin ignores it.
     pub compression: Compression,
-    /// The listener of `sifcache fill`, which gets the misses of jobs and the requests of `sifcache
-    /// request`. `None`: only syslog.
+    /// The listener of `sifcache fill`, to which jobs send misses and `sifcache request` sends
+    /// requests. `None` means that both are only logged to syslog.
     pub filler: Option<Filler>,
 }
 
@@ -104,8 +104,8 @@ pub const FACILITIES: [&str; 18] = [
 /// The default of `runtimes=`.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
-/// The default of `lookup_timeout=`. Users accept a wait of this length, and every time limit of
-/// Slurm is at least twice as long.
+/// The default of `lookup_timeout=`: short enough for a user who waits, and at most half of every
+/// time limit of Slurm.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest time of any setting, in seconds: a day.

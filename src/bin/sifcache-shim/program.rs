@@ -1,4 +1,4 @@
-//! One program that the shim may execute: its kind, and whether the launch has come through it
+//! One program that the shim may execute: its kind, and whether the launch has passed through it
 //! before.
 
 use crate::process;
@@ -93,8 +93,9 @@ fn as_path(path: &CStr) -> &Path {
     Path::new(OsStr::from_bytes(path.to_bytes()))
 }
 
-/// The scripts through which a launch has come: the shim executed the script, and the script called
-/// the shim. They are stored in a variable, because nothing else persists unnoticed across an exec.
+/// The scripts through which a launch has passed: the shim executed the script, and the script called
+/// the shim. They are stored in a variable, because nothing else survives an exec without side
+/// effects.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Scripts(String);
 
@@ -107,7 +108,7 @@ impl Scripts {
         Self(value.and_then(|value| String::from_utf8(value).ok()).unwrap_or_default())
     }
 
-    /// How often the launch has come through `script`.
+    /// How often the launch has passed through `script`.
     pub(crate) fn count(&self, script: Identity) -> usize {
         let script = script.to_string();
         self.0.split(',').filter(|other| *other == script).count()

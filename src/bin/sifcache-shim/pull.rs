@@ -123,8 +123,8 @@ impl Pull {
         })
     }
 
-    /// Why only the runtime can handle the pull, if its name does not tell: Apptainer would print
-    /// messages that are not known. It prints some of them before it reads `-q` and `-s`.
+    /// Why only the runtime can handle the pull, if that depends on which runtime it is: Apptainer
+    /// would print messages that are not known. It prints some of them before it reads `-q` and `-s`.
     pub(crate) fn only_runtime(&self) -> Option<OnlyRuntime> {
         let is_unknown = self.plan.about_variables.is_none();
         (is_unknown && self.release().is_none()).then_some(OnlyRuntime::Variables)

@@ -16,7 +16,7 @@ use std::path::Path;
 /// The directories in which a runtime is looked for if `PATH` does not have it.
 const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin";
 
-/// The maximum number of times that a launch may come through one script if there is no other
+/// The maximum number of times that a launch may pass through one script if there is no other
 /// program.
 const MAX_REPEATS: usize = 8;
 

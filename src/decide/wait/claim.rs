@@ -1,9 +1,9 @@
-//! The right to poll, which one process of a node has at a time: whoever listens on the socket
+//! The claim: a lock that one process of a node holds while it polls, by listening on the socket
 //! [`NAME`]. The kernel releases the name when the process ends or executes its command.
 //!
-//! A process that polls in turns with others takes the claim a [`SPACE`] before its poll. So polls of
-//! a node are that far apart, even if a process loses the processor between its turn and its poll, or
-//! if its wait ends with the poll.
+//! A process that takes turns with others takes the claim a [`SPACE`] before its poll. So the polls
+//! of a node are that far apart, even if a process is preempted between its turn and its poll, or if
+//! its wait ends with the poll.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -19,28 +19,28 @@ pub(super) const SPACE: Duration = Duration::from_secs(1);
 /// The time between two attempts to take the claim.
 const RETRY: Duration = Duration::from_millis(10);
 
-/// How long a process waits for the claim. Then it lets its turn pass: if many waits start at once,
-/// their turns change all the time, and many processes want to poll in the same second.
+/// The longest time that a process waits for the claim before it skips its turn. If many waits start
+/// at once, the order of the turns keeps changing, and many processes try to poll in the same second.
 const LONGEST: Duration = Duration::from_millis(2100);
 
-/// The number of turns in succession that a process lets pass. It then polls without the claim: every
-/// user can listen on the name, and must not stop the polls of others.
+/// The number of consecutive turns that a process skips. It then polls without the claim: every user
+/// can listen on the name, which must not stop the polls of other users.
 const PASSED: u32 = 2;
 
 /// The claims of one process.
 #[derive(Default)]
 pub(super) struct Claim {
     held: Option<UnixListener>,
-    /// The number of turns that this process has let pass since its last poll.
+    /// The number of turns that this process has skipped since its last poll.
     passed: u32,
     /// The end of this process's last poll.
     last: Option<Instant>,
 }
 
 impl Claim {
-    /// Takes the claim, and returns when this process may poll, or after about `limit`. A process
-    /// that `is_alone` knows of no other one that polls. Returns false if the process has to let this
-    /// turn pass.
+    /// Takes the claim, and returns when this process may poll, or after about `limit`. With
+    /// `is_alone`, no other process is known to poll. Returns false if the process has to skip this
+    /// turn.
     pub(super) fn take(&mut self, is_alone: bool, limit: Duration) -> bool {
         self.take_as(NAME, is_alone, limit)
     }
@@ -48,7 +48,7 @@ impl Claim {
     fn take_as(&mut self, name: &str, is_alone: bool, limit: Duration) -> bool {
         let start = Instant::now();
         let left = || limit.saturating_sub(start.elapsed());
-        // A process that had to wait for the claim takes it right after the poll of another one.
+        // A process that had to wait for the claim gets it right after a poll of another process.
         let is_alone = self.listen(name) && is_alone;
         while self.held.is_none() && start.elapsed() < limit.min(LONGEST) {
             thread::sleep(RETRY);

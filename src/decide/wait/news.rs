@@ -1,15 +1,15 @@
 //! Where the news about an image comes from: one process of a user polls the file server for all
 //! of the user's processes on this node that wait for the same image.
 //!
-//! This process, the leader, listens on a socket and sends what it sees to the others, the
-//! followers. The name of the socket is abstract, so it needs no file, and the kernel removes it
-//! when the leader ends or executes its command. A follower then takes its place.
+//! This process, the leader, listens on a socket and sends the results of its polls to the others,
+//! the followers. The name of the socket is abstract, so it needs no file, and the kernel removes it
+//! when the leader ends or executes its command. A follower then becomes the leader.
 //!
-//! Every user of the node can listen on any abstract name. A follower therefore believes only a
+//! Every user of the node can listen on any abstract name. A follower therefore accepts only a
 //! leader of its own user, and tries another name otherwise.
 //!
-//! At a site with a listener, the command that sends the request is such a leader, the relay, which
-//! polls nothing. Nobody takes its place: without it, the processes poll.
+//! At a site with a listener, a relay takes the role of the leader: it sends the listener's news and
+//! does not poll. When it ends, no process replaces it, and the processes poll.
 
 use super::slot::{MOST, PREFIX, Turns};
 use super::watch::{ANSWER, Seen};
@@ -24,12 +24,12 @@ use std::{mem, thread};
 /// The number of names that are tried.
 const NAMES: u32 = 4;
 
-/// A leader that sends nothing for this time is stopped. It polls at least in each third of its turns,
-/// of which one comes in [`MOST`] slots of 1.1 seconds.
+/// A leader that sends nothing for this time is assumed to be stopped. It skips at most two turns in
+/// succession, and has a turn at least once in [`MOST`] slots of 1.1 seconds.
 const SILENCE: Duration = Duration::from_secs(4 * MOST);
 
-/// A relay that sends nothing for this time has no news. The filler has the same time for its first
-/// answer.
+/// A relay that sends nothing for this time is not used any more. The filler has the same time for
+/// its first answer.
 const RELAY_SILENCE: Duration = ANSWER;
 
 /// The slots between two polls of a process that is neither leader nor follower, because all names
@@ -44,7 +44,7 @@ const ATTEMPTS: u32 = 20;
 /// The number of connections that are accepted at once. Other users can connect, too.
 const MOST_CONNECTIONS: u32 = 4096;
 
-/// Polls the file server. `None` if that has not told anything yet.
+/// Polls the file server. `None` if further polls have to confirm the result.
 pub(super) type Poll<'a> = &'a mut dyn FnMut() -> Option<Seen>;
 
 /// The news about one image.
@@ -52,11 +52,11 @@ pub(super) struct News {
     uid: u32,
     /// Identifies the image.
     key: String,
-    /// The number of the name that is used.
+    /// The index of the socket name in use, below [`NAMES`].
     number: u32,
     attempts: u32,
     turns: Turns,
-    /// The name of the relay's socket, until it was tried.
+    /// The name of the relay's socket, until a connection was tried.
     relay: Option<String>,
     role: Role,
 }
@@ -77,12 +77,12 @@ impl News {
         Self { uid, key, number: 0, attempts: 0, turns: Turns::new(), relay, role: Role::None }
     }
 
-    /// The next news. This waits until there are any, but not much longer than `limit`.
+    /// Waits for the next news, but not much longer than `limit`.
     pub(super) fn next(&mut self, limit: Duration, poll: Poll<'_>) -> Seen {
         let start = Instant::now();
         loop {
             let left = limit.saturating_sub(start.elapsed());
-            if let Some(seen) = self.hear(left, poll) {
+            if let Some(seen) = self.attempt(left, poll) {
                 return seen;
             }
             if left.is_zero() {
@@ -91,8 +91,8 @@ impl News {
         }
     }
 
-    /// One attempt: `None` if there are no news, or if the role has changed.
-    fn hear(&mut self, left: Duration, poll: Poll<'_>) -> Option<Seen> {
+    /// One attempt: `None` if there is no news, or if the role has changed.
+    fn attempt(&mut self, left: Duration, poll: Poll<'_>) -> Option<Seen> {
         let name = self.name();
         match &mut self.role {
             Role::None if self.number >= NAMES => {
@@ -152,7 +152,7 @@ impl News {
             .and_then(|address| UnixListener::bind_addr(&address))
             .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
         if listener.is_err() {
-            // When the process with this name ends, it may have just polled.
+            // The process with this name may have polled just before it ends.
             self.turns.see_other();
         }
         self.role = match listener {
@@ -172,7 +172,8 @@ impl News {
         Ok((peer_uid(&stream) == Some(self.uid)).then_some(stream))
     }
 
-    /// The leader has just ended, or it does not listen yet, or too many processes connect.
+    /// Waits before the next attempt: the leader has just ended, does not listen yet, or has too many
+    /// connections to accept.
     fn retry(&mut self) {
         self.attempts += 1;
         if self.attempts >= ATTEMPTS {
@@ -186,7 +187,7 @@ impl News {
     }
 }
 
-/// Accepts the connections of this user's processes. Those that do not fit wait for the next time.
+/// Accepts the connections of this user's processes. The rest of them are accepted at the next call.
 fn accept(listener: &UnixListener, uid: u32, followers: &mut Vec<UnixStream>) {
     for _ in 0..MOST_CONNECTIONS {
         let Ok((stream, _)) = listener.accept() else { return };
@@ -210,7 +211,7 @@ const NO_ANSWER: &str = "no answer";
 /// Receives the next message; `None` if the leader has ended.
 ///
 /// # Errors
-/// The leader has sent no message for `time`, or something else.
+/// The leader has sent no message within `time`, or something that is not a message.
 fn receive(
     stream: &mut UnixStream,
     received: &mut Vec<u8>,

@@ -1,4 +1,4 @@
-//! Access to the file server. It may hang, so a helper process does the work, as for lookups.
+//! Access to the file server. It may hang, so a helper process makes the calls, as in a lookup.
 
 use super::watch::Seen;
 use crate::spank::within;
@@ -14,14 +14,14 @@ use std::time::Duration;
 /// The polls of one wait. Each of them opens one file or directory.
 pub(super) struct Polls<'a> {
     file: &'a Path,
-    /// Without it, a poll waits for the file server without limit.
+    /// `None` means that a poll waits for the file server without limit.
     timeout: Option<Duration>,
     next: Next,
 }
 
 /// What the next poll opens.
 ///
-/// An NFS client remembers for up to a minute that a file does not exist. When a process opens the
+/// An NFS client may cache for up to a minute that a file does not exist. When a process opens the
 /// directory, the client checks whether the directory has changed. So a missing file counts as
 /// missing only after the directory was opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +39,8 @@ impl<'a> Polls<'a> {
 
     /// One poll. `None` if the next ones have to confirm that there is no entry.
     ///
-    /// A poll `is_late` if others cannot follow soon enough, because many processes take turns. Then
-    /// a missing file needs no confirmation.
+    /// With `is_late`, a missing file needs no confirmation: the filler's time to answer is over, and
+    /// if many processes take turns, further polls would come much later.
     pub(super) fn poll(&mut self, is_late: bool) -> Option<Seen> {
         let (opened, file) = (self.next, self.file);
         let open = move || match opened {
@@ -85,7 +85,7 @@ fn read(file: &Path) -> Option<Entry> {
 }
 
 /// Opens the directories that may hold the image of `decision` under `root`. The lookup that follows
-/// then finds a new name even if an NFS client remembers that it does not exist.
+/// then finds a new name even if an NFS client has cached that it does not exist.
 pub(super) fn open_directories(root: &Path, decision: &Decision, timeout: Option<Duration>) {
     let candidates = decision.candidates.iter().filter_map(|one| one.path.parent());
     let below = candidates.filter(|directory| directory.starts_with(root));

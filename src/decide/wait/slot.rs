@@ -1,11 +1,10 @@
-//! When a process may poll: on each node, at most one poll a second, however many images are waited
-//! for.
+//! When a process may poll: on each node, at most one poll a second, for any number of images.
 //!
 //! Each process that polls listens on a socket whose name starts with [`PREFIX`]. All users can see
-//! these names in `/proc/net/unix`. The processes take turns in the order of the names, one [`SLOT`]
-//! each, by the uptime of the node, which differs between nodes. As long as a process is alone, it
-//! polls once in each slot, but does not wait for the start of a slot. In its slot, a process also
-//! needs the [`Claim`].
+//! these names in `/proc/net/unix`. The processes take turns of one [`SLOT`] each, in the order of
+//! the names. Slots are counted by the uptime of the node, which differs between nodes, so that nodes
+//! do not poll at the same time. As long as a process is alone, it polls once in each slot, but does
+//! not wait for the start of a slot. In its slot, a process also needs the [`Claim`].
 
 use super::claim::Claim;
 use std::fs;
@@ -16,12 +15,12 @@ use std::time::{Duration, Instant};
 pub(super) const PREFIX: &str = "sifcache-wait/";
 
 /// The largest number of processes that take turns, so that no user can stop the polls of others
-/// with sockets of the same kind. With more processes, there is more than one poll a second. It
-/// exceeds the number of processors of a node, because few tasks run on less than one.
+/// with sockets of the same kind. With more processes, there is more than one poll a second. Few
+/// nodes have that many processors, and few tasks share a processor.
 pub(super) const MOST: u64 = 300;
 
-/// The length of a turn in hundredths of a second: the space between two polls, and the time in which
-/// a process wakes up and polls.
+/// The length of a turn in hundredths of a second: the second between two polls, and some time for a
+/// process to wake up and poll.
 const SLOT: u64 = 110;
 
 /// The time from the start of a wait to the first poll of a process that is alone, in hundredths of
@@ -34,7 +33,8 @@ const TABLE: &str = "/proc/net/unix";
 /// The flag of a socket that listens, in this table.
 const LISTENS: &str = "00010000";
 
-/// The number of turns that a process lets pass because the order has changed meanwhile.
+/// The number of attempts to reach a turn while the order of the processes changes. After them, the
+/// process polls in any case.
 const MISSED: u32 = 3;
 
 /// The turns of one process.
@@ -51,8 +51,8 @@ impl Turns {
         Self { phase: Some((uptime() + FIRST) % SLOT), claim: Claim::default() }
     }
 
-    /// Sleeps until the turn of the process that listens on `name`, or for `limit`. Its turns are at
-    /// least `least` slots apart.
+    /// Sleeps until the turn of the process that listens on `name`, or for `limit`. Two of its turns
+    /// are at least `least` slots apart.
     pub(super) fn await_next(&mut self, name: &str, least: u64, limit: Duration) {
         let start = Instant::now();
         let left = || limit.saturating_sub(start.elapsed());
@@ -84,12 +84,12 @@ impl Turns {
         self.claim.release();
     }
 
-    /// Whether this process knows of no other one that polls.
+    /// Whether no other process is known to poll.
     pub(super) fn is_alone(&self) -> bool {
         self.phase.is_some()
     }
 
-    /// Another process polls, or has polled until now.
+    /// Notes that another process polls, or has polled until now.
     pub(super) fn see_other(&mut self) {
         self.phase = None;
     }

@@ -1,4 +1,4 @@
-use super::{Talk, example, for_image, root};
+use super::{Messages, example, for_image, root};
 use crate::Hook;
 use crate::decide::apply::MISSING;
 use crate::logging::captured;
@@ -133,8 +133,8 @@ fn a_quiet_runtime_waits_without_messages() {
             if let Some((name, value)) = variable.split_once('=') {
                 job.set(name, value);
             }
-            let talk = Talk::new(&job, &site.settings);
-            assert_eq!(talk.progress.is_some(), has_messages, "{command} {variable}");
+            let messages = Messages::new(&job, &site.settings);
+            assert_eq!(messages.progress.is_some(), has_messages, "{command} {variable}");
         }
     }
 }

@@ -41,13 +41,13 @@ pub(crate) enum Step {
 pub(crate) enum End {
     /// Nobody has answered the request.
     NoFiller,
-    /// The filler does not write any more.
+    /// The filler has stopped updating the entry.
     FillerGone,
     /// The policy refuses the image; the text says why.
     Refused(String),
     /// The filler could not add the image; the text says why.
     Failed(String),
-    /// The image was added, but is not there any more.
+    /// The image was added, but has been removed since.
     Removed,
     /// The time is up; the value is its length.
     TimeUp(Duration),
@@ -61,9 +61,9 @@ pub(crate) struct Watch {
     /// The printed reference of the image.
     reference: String,
     limit: Duration,
-    /// What the first poll has found: the beat of an entry, or nothing.
+    /// The result of the first poll: the beat of the entry, or `None` if there was no entry.
     first: Option<Option<u64>>,
-    /// The last entry that is not final, and the time at which its beat was new.
+    /// The last entry that is not final, and the time at which its beat last changed.
     last: Option<(Entry, Duration)>,
     lookups: u32,
 }
@@ -99,7 +99,7 @@ impl Watch {
         };
         let is_up = self.left(now).is_zero();
         let beat = entry.as_ref().map(|entry| entry.beat);
-        // An entry that is older than the request may be the answer to somebody else.
+        // An entry from before the request may be the answer to an earlier request.
         let is_new = *self.first.get_or_insert(beat) != beat || now >= ANSWER || is_up;
         match entry.as_ref().map(|entry| (entry.state, entry.reason.clone())) {
             Some((State::Done, _)) => return Step::Look,
@@ -118,7 +118,7 @@ impl Watch {
         }
     }
 
-    /// Keeps the entry. Returns the time at which the beat was new, if there was an entry.
+    /// Keeps the entry. Returns the time at which its beat last changed, if there is an entry.
     fn remember(&mut self, entry: Option<Entry>, now: Duration) -> Option<Duration> {
         let before = self.last.take();
         let since = match (&entry, &before) {

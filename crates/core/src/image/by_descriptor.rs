@@ -1,18 +1,17 @@
-//! The short way to a candidate: every directory on its path is opened once, relative to the
-//! directory before it.
+//! The fast path to a candidate: every directory on its path is opened once, relative to its parent.
 //!
-//! Each system call with a path looks up all directories of the path again, and a file server has to
-//! answer if the node's caches have expired. A descriptor takes the place of the path.
+//! Each system call with a path looks up all directories of the path again, which costs requests to
+//! the file server if the node's caches have expired. A descriptor takes the place of the path.
 //!
-//! The kernel has the owner and mode of a file that it has just opened, and of a directory in which
-//! it has just looked up a name: NFS, for example, validates them before it uses the name. They are
-//! as recent as those with which the kernel itself checked permissions, so the server is not asked
-//! for them again. It is asked for those of the root, whose name was not looked up if it is a mount
-//! point, and for those of the last directory, because the check comes before the lookup in it.
+//! The kernel has cached the owner and mode of a file that it has just opened, and of a directory in
+//! which it has just looked up a name: NFS, for example, validates them before it uses the name. They
+//! are as recent as those with which the kernel itself checked permissions, so the server is not
+//! queried for them again. There are two exceptions: the root, whose name was not looked up if it is a
+//! mount point, and the last directory, because the check precedes the lookup in it.
 //!
-//! This way covers the usual case: no links, and nothing that ordinary users can write. In every
-//! other case the result is [`Found::Unclear`]; the checks by path, which know all rules, then give
-//! the state of the candidate.
+//! This path covers the usual case: no links, and nothing that ordinary users can write. In every
+//! other case the result is [`Found::Unclear`]; the checks by path, which implement all rules, then
+//! determine the state of the candidate.
 
 use crate::attributes::Attributes;
 use crate::settings::Untrusted;
@@ -30,8 +29,8 @@ use std::path::{Component, Path, PathBuf};
 pub struct SystemCalls {
     /// Opens the file `name` in a directory with these flags: openat(2).
     pub open_at: fn(directory: &File, name: &CStr, flags: c_int) -> io::Result<File>,
-    /// The attributes of an open file that this node has at hand, without a request to a file
-    /// server: statx(2) with `AT_STATX_DONT_SYNC`.
+    /// The attributes of an open file that the kernel has cached, without a request to a file server:
+    /// statx(2) with `AT_STATX_DONT_SYNC`.
     pub known_attributes: fn(file: &File) -> io::Result<Attributes>,
 }
 
@@ -156,9 +155,10 @@ impl Tree {
         Ok(())
     }
 
-    /// Opens a file in a directory, and returns its size in bytes. Only system accounts could have made it, or, with
-    /// [`Untrusted::Accept`], its type is checked before: opening a file that is not a regular one
-    /// could have side effects.
+    /// Opens a file in a directory, and returns it with its size in bytes; `None` if it does not
+    /// exist. Opening a file that is not a regular one could have side effects. With
+    /// [`Untrusted::Refuse`], only system accounts could have created such a file; with
+    /// [`Untrusted::Accept`], the type is checked first.
     fn open(&self, directory: &Directory, name: &str) -> Result<Option<(File, u64)>, Unclear> {
         self.check(directory, current)?;
         if self.untrusted == Untrusted::Accept {
@@ -227,7 +227,7 @@ fn is_absent(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOENT)
 }
 
-/// The attributes that the file server has now, or had a moment ago.
+/// The attributes according to the file server, or to a recent answer of it.
 fn current(file: &File) -> io::Result<Attributes> {
     file.metadata().map(|metadata| Attributes::from(&metadata))
 }

@@ -1,4 +1,4 @@
-//! The compression of images that the command builds itself: the values of `compression=`.
+//! The compression of images that the command converts itself: the values of `compression=`.
 
 use std::fmt;
 
@@ -14,9 +14,9 @@ pub struct Compression {
 /// An algorithm of squashfs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
-    /// Every runtime and every kernel can read it.
+    /// gzip, which every runtime and every kernel can read.
     Gzip,
-    /// It compresses several times faster, but not every kernel can read it.
+    /// zstd, which compresses several times faster, but which not every kernel can read.
     Zstd,
 }
 

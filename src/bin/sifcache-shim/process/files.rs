@@ -17,7 +17,7 @@ pub(crate) fn umask() -> u32 {
 /// Makes `to` share the blocks of `from`, on a file system that can do this.
 ///
 /// # Errors
-/// The file system cannot, or the files are on different ones.
+/// The file system cannot share blocks, or the files are on different file systems.
 pub(crate) fn share_blocks(from: &File, to: &File) -> io::Result<()> {
     // SAFETY: the request takes the descriptor of another file, and both files are open.
     match unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONE, from.as_raw_fd()) } {

@@ -29,8 +29,8 @@ const NOT_DEFERRED: [c_int; 17] = [
 /// The highest signal number of Linux on the supported architectures.
 const HIGHEST: c_int = 64;
 
-/// Defers the signals that would end this process until it is dropped. A write beyond the limit on
-/// the size of files fails meanwhile, instead of ending the process with SIGXFSZ.
+/// Defers the signals that would end this process, until this value is dropped. Meanwhile, a write
+/// beyond the limit on the size of files fails instead of ending the process with SIGXFSZ.
 pub(crate) struct Deferred {
     signals: Vec<c_int>,
     before: libc::sigset_t,

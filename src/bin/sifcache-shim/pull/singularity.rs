@@ -1,4 +1,4 @@
-//! Whether the runtime is Singularity. Its name does not tell: Apptainer is also installed as
+//! Whether the runtime is Singularity. Its name does not show this: Apptainer is also installed as
 //! `singularity`. In a few cases, the two print different messages.
 
 use sifcache_core::command_line::file_name;

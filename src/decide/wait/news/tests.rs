@@ -46,7 +46,7 @@ fn the_leader_polls_for_all() {
     for seen in [Seen::Nothing, entry(1), Seen::NoAnswer] {
         let mut poll = || {
             polls += 1;
-            // The first poll tells nothing.
+            // The first poll has no result yet.
             (polls > 1).then(|| seen.clone())
         };
         assert_eq!(leader.next(LONG, &mut poll), seen);
@@ -67,7 +67,7 @@ fn a_follower_takes_the_place_of_the_leader() {
     for follower in &mut followers {
         // The message was sent before the leader ended.
         assert_eq!(follower.next(LONG, &mut never), entry(1));
-        assert_eq!(follower.hear(LONG, &mut never), None);
+        assert_eq!(follower.attempt(LONG, &mut never), None);
         follower.take_role(&follower.name());
     }
     // The leader has just polled, so the next one does not poll before its turn.
@@ -130,7 +130,7 @@ fn the_sockets_of_other_users_are_ignored() {
     let all: Vec<_> = (1..NAMES).map(listen).collect();
     let mut news = News::new(other, key.clone(), None);
     for _ in 0..NAMES {
-        assert_eq!(news.hear(LONG, &mut never), None);
+        assert_eq!(news.attempt(LONG, &mut never), None);
     }
     // The process polls for itself.
     assert_eq!(news.next(Duration::ZERO, &mut || Some(entry(2))), entry(2));
