@@ -76,7 +76,7 @@ pub struct Entry {
     pub seconds_left: Option<u32>,
     /// The number of images that are added before this one.
     pub ahead: u32,
-    /// The number of identified users who asked for the image; `None` in entries of older fillers.
+    /// The number of identified users who asked for the image; `None` if the filler does not state it.
     /// Entries do not name the users.
     pub users: Option<u32>,
     /// A number that the filler changes at least every 10 seconds. If it does not change for 30

@@ -6,7 +6,7 @@ use crate::cache::store::Store;
 use crate::demand::check;
 use crate::demand::filler::{self, Input, Site as Filler};
 use crate::demand::listen::Listener;
-use crate::demand::news::Newsroom;
+use crate::demand::news::Publisher;
 use crate::demand::plan;
 use crate::demand::policy;
 use crate::demand::policy::identity::System;
@@ -35,16 +35,16 @@ use std::sync::Mutex;
 
 /// Add the images that jobs ask for
 ///
-/// Reads the lines that the plugin and the shim write to syslog when an image is missing, asks the
+/// Reads the lines that the plugin and the shim write to syslog when an image is missing, checks the
 /// policy (/etc/sifcache/fill.toml), and adds the image for everybody, as `add` does. Run it as the
 /// owner of the image root on one host that receives the logs of all nodes: with --follow as a
 /// service, or with --once from a timer.
 ///
-/// However often an image is asked for, it is added once. Failed images are tried again after a
-/// pause that doubles each time. What was asked for, and how far the logs were read, is saved under
-/// .sifcache/fill, so that a restart neither loses nor repeats requests. Only complete images get
-/// their name, whenever this command ends. For jobs that wait for an image, the progress is in
-/// .sifcache/queue, which users can only read.
+/// An image is added once, however often it is requested. Failed images are tried again after a pause
+/// that doubles each time. Requests and the positions in the logs are saved under .sifcache/fill, so
+/// that a restart neither loses nor repeats requests. Images become visible only when they are
+/// complete, even if this command is killed. The progress of each image is in .sifcache/queue, for
+/// jobs that wait; users can only read it.
 ///
 /// The policy is read again when its file changes. docs/on-demand.md has the details.
 #[derive(Debug, Args)]
@@ -59,7 +59,7 @@ pub(crate) struct Fill {
     /// Process requests until a signal arrives
     #[arg(long, group = "manner")]
     follow: bool,
-    /// Print the policy's answer to a request for this image, and why; change nothing
+    /// Print how the policy answers a request for this image, and why; change nothing
     #[arg(long, value_name = "REF", group = "manner")]
     check: Option<String>,
     /// With --check: the answer to this user; by default, to as many users as have to ask
@@ -132,7 +132,7 @@ Exit status:
 
 The JSON objects are described in docs/json.md.";
 
-/// How long the file of a damaged image that is pulled again is kept, for jobs that run from it.
+/// How long the file of a damaged image is kept after a new pull, for jobs that run from it.
 const KEEP: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Runs the subcommand.
@@ -179,7 +179,7 @@ fn fill(
     let report = Report { json: args.json };
     let waiting = |holder: &str| {
         report.note(&format!("{holder} fills this image root; waiting"));
-        // The service manager does not wait for this one.
+        // The service manager must not wait until the other filler ends.
         service::ready();
     };
     let waiting: Option<&dyn Fn(&str)> = if args.follow { Some(&waiting) } else { None };
@@ -193,7 +193,7 @@ fn fill(
         Saved::default()
     });
     let (inputs, news) = inputs(args, &saved)?;
-    // Nobody watches the progress here.
+    // A service has no terminal for progress.
     let progress = Progress::new(true);
     let set_up = || puller(args, settings, store, &progress);
     let adder = Adder::new(settings, store, &progress, false, &set_up);
@@ -207,11 +207,11 @@ fn fill(
     filler::run(site, state, saved, inputs)
 }
 
-fn inputs(args: &Fill, saved: &Saved) -> Result<(Vec<Input>, Option<Newsroom>), Failure> {
+fn inputs(args: &Fill, saved: &Saved) -> Result<(Vec<Input>, Option<Publisher>), Failure> {
     let (mut inputs, mut news) = (Vec::new(), None);
     if let Some(address) = &args.listen {
         let listener = Listener::bind(address)?;
-        news = Some(listener.newsroom());
+        news = Some(listener.publisher());
         inputs.push(filler::listener(listener));
     }
     if args.listen.is_none() || !args.log.is_empty() {

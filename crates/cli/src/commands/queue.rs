@@ -1,4 +1,4 @@
-//! `sifcache queue`: what the filler does with the images that were asked for.
+//! `sifcache queue`: the requested images, and what the filler does with them.
 
 use crate::cache::image_name;
 use crate::demand::follow::contents;
@@ -18,12 +18,12 @@ use std::fs::{self, DirEntry};
 use std::io;
 use std::path::Path;
 
-/// Show the images that were asked for: in progress, waiting, refused, failed
+/// Show the requested images: in progress, waiting, refused, failed
 ///
 /// Needs no privileges. The filler (`sifcache fill`) writes one small file for each image that a job
 /// or `sifcache request` has asked for; this command reads them. USERS is the number of users who
-/// asked; `?` if nobody is identified. An answer remains for 10 minutes:
-/// that an image was added, was refused by the policy, or failed.
+/// asked; `?` if nobody is identified. Results remain for 10 minutes: that an image was added, was
+/// refused by the policy, or failed.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Queue {
@@ -219,7 +219,7 @@ fn page(rows: &[Row], now: Timestamp) -> String {
     table.text()
 }
 
-/// Somebody has asked, so 0 means that nobody is identified.
+/// Each image was requested by at least one user, so 0 means that nobody is identified.
 fn users(number: u32) -> String {
     if number == 0 { "?".to_owned() } else { number.to_string() }
 }

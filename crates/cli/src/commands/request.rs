@@ -63,8 +63,8 @@ pub(crate) struct Request {
     /// plugin and the shim use this
     #[arg(long, hide = true, conflicts_with_all = ["wait", "no_wait", "json"])]
     send_only: bool,
-    /// Pass on what the listener says about the image to the processes that connect to standard
-    /// input, a local socket that listens
+    /// Pass the listener's news about the image on to the processes that connect to standard input, a
+    /// listening local socket
     #[arg(long, hide = true, requires = "send_only", requires = "to")]
     news: bool,
     /// Print one JSON object per reference
@@ -99,7 +99,7 @@ Exit status:
 
 The JSON objects are described in docs/json.md.";
 
-/// Time between two looks at the queue. Each of them is a metadata operation on the file server.
+/// Time between two reads of the queue entry. Each of them is a metadata operation on the file server.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How often a pause is interrupted to check for signals.
 const TICK: Duration = Duration::from_millis(50);

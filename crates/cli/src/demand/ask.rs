@@ -15,16 +15,16 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the listener may take for an answer, with everything that comes before it: the lookup
-/// of its host name, munge, the connection.
+/// The time limit for an answer of the listener, including the steps before it: the lookup of its host
+/// name, munge, the connection.
 pub(super) const LIMIT: Duration = Duration::from_secs(2);
 
-/// The way to the filler.
+/// How requests reach the filler.
 #[derive(Debug, Clone)]
 pub(crate) enum Route {
     /// The listener of `sifcache fill --listen`.
     Listener { filler: Filler, munge: Arc<Munge> },
-    /// The log of this host, which the filler reads, or a central log of all hosts.
+    /// The log of this host: the filler reads it, or a central log that collects its lines.
     Log(sifcache_core::settings::Syslog),
 }
 
@@ -71,14 +71,14 @@ impl Route {
 /// Whether the listener would accept a request of the calling user.
 ///
 /// # Errors
-/// It cannot be asked.
+/// It cannot be queried.
 pub(crate) fn check(filler: &Filler) -> Result<Answer, Failure> {
     let munge = Munge::load().map_err(|error| Failure::Munge { option: "filler=", error })?;
     within_limit(filler, Arc::new(munge), Payload::Check)
 }
 
-/// A name server or a munged that does not answer must not delay the command, so another thread
-/// waits for it, which ends with the process.
+/// A name server or a munged that does not answer must not delay the command. So another thread waits
+/// for them; it ends with the process.
 fn within_limit(filler: &Filler, munge: Arc<Munge>, payload: Payload) -> Result<Answer, Failure> {
     let (sender, receiver) = channel();
     let (filler, address) = (filler.clone(), filler.to_string());
@@ -103,7 +103,7 @@ fn ask(filler: &Filler, munge: &Munge, payload: &Payload) -> Result<Answer, Fail
     })
 }
 
-/// The line that asks for this.
+/// The line with this payload, signed by munge.
 pub(super) fn signed(munge: &Munge, payload: &Payload) -> Result<String, Failure> {
     munge
         .encode(payload.to_string().as_bytes())
@@ -119,8 +119,8 @@ fn exchange(filler: &Filler, line: &str) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// Sends a line to the first address of the listener that accepts a connection. The answer has to
-/// arrive until `end`.
+/// Sends a line to the first address of the listener that accepts a connection. A read of the answer
+/// times out at `end`.
 pub(super) fn send(filler: &Filler, line: &str, end: Instant) -> io::Result<TcpStream> {
     // A timeout of zero is an error.
     let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));

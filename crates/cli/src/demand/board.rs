@@ -2,9 +2,9 @@
 //! ([`sifcache_core::queue`]).
 //!
 //! The number of writes is bounded, because the files are on the file server of all nodes: an entry
-//! is written at most once per second, only if it has changed or its beat is due, except that a
-//! result is written at once; and all entries together at most [`WRITES`] times per call. Entries
-//! are not synced: after a power failure, an entry may be empty, which readers ignore.
+//! is written at most once per second, and only if it has changed or its beat is due; a result is
+//! written at once. All entries together are written at most [`WRITES`] times per call. Entries are
+//! not synced: after a power failure, an entry may be empty, which readers ignore.
 
 use crate::cache::store::scratch::Scratch;
 use crate::cache::store::{Store, cannot_write, directory, metadata, path_trust, place};
@@ -30,7 +30,7 @@ const PULSE: &str = "beat";
 /// How long the entries of a previous filler stay.
 const LEFTOVER: Duration = Duration::from_secs(600);
 
-/// What an entry should say. The beat is added when it is written.
+/// The content of an entry, to which the beat is added when it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) reference: Reference,
@@ -41,12 +41,12 @@ pub(crate) struct Notice {
     pub(crate) ahead: u32,
     pub(crate) users: Option<u32>,
     pub(crate) reason: String,
-    /// Changes with each request, so that an old answer is repeated to a new asker.
+    /// Changes with each request, so that a result is written again, with a new beat, for a new request.
     pub(crate) request: u64,
 }
 
 impl Notice {
-    /// A notice that says nothing but the state.
+    /// A notice with only the state.
     pub(crate) fn without_progress(reference: Reference, state: State) -> Self {
         Self {
             reference,
@@ -93,7 +93,7 @@ impl Written {
     pub(crate) fn urgency(&self, notice: &Notice, now: Instant, last: bool) -> Option<Urgency> {
         let age = now.saturating_duration_since(self.at);
         match () {
-            // Jobs wait for a result, and a result is followed by nothing.
+            // Jobs wait for a result, and no further change follows it.
             () if self.notice.is_live() && !notice.is_live() => Some(Urgency::New),
             () if age < INTERVAL && !last => None,
             () if self.notice.state != notice.state => Some(Urgency::New),
@@ -186,10 +186,11 @@ impl Board {
         Ok(())
     }
 
-    /// Removes entries that nobody needs.
+    /// Removes entries that are not needed any more.
     fn sweep(&mut self, wanted: &BTreeMap<String, Notice>, now: Instant) {
         let root = &self.root;
-        // An entry that cannot be removed is old and says so: its beat does not change.
+        // An entry that cannot be removed does no harm: its beat does not change, so readers see that
+        // it is old.
         let remove = |file: &str| drop(fs::remove_file(root.join(file)));
         self.written.retain(|file, _| {
             let stays = wanted.contains_key(file);

@@ -45,7 +45,7 @@ struct SpaceObject {
 }
 
 /// Prints the policy's answer for an image if `user` asks for it, or without a user, if as many
-/// permitted users as needed ask for it. The registry is not asked.
+/// permitted users as needed ask for it. The registry is not queried.
 ///
 /// # Errors
 /// There is no such user, or standard output fails.
@@ -151,7 +151,7 @@ fn space(object: &Object) -> String {
     let budget = space.max.map(|max| format!(" or {} of images", format::size(max)));
     let (high, low, days) = (&space.high, &space.low, object.keep_days);
     format!(
-        "{used}above {high}{}, those unused for {days} d are removed, down to {low}",
+        "{used}above {high}{}, images unused for {days} d are removed, down to {low}",
         budget.unwrap_or_default()
     )
 }

@@ -19,7 +19,7 @@ mod threads;
 
 use crate::cache::store::Store;
 use crate::demand::board::Board;
-use crate::demand::news::Newsroom;
+use crate::demand::news::Publisher;
 use crate::demand::policy::identity::System;
 use crate::demand::policy::reload::Reloader;
 use crate::demand::policy::{Asked, Limits as PolicyLimits, Policy, Verdict};
@@ -45,22 +45,22 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread::{self, Builder, Scope};
 use std::time::{Duration, Instant};
 
-/// The number of batches of requests that wait for the loop.
+/// The number of messages that can wait for the loop.
 const CHANNEL: usize = 4;
-/// The maximum number of messages that the loop takes before it does anything else.
+/// The maximum number of messages that the loop handles before its other work.
 const BATCH: usize = 64;
-/// The time after which the loop goes on without a message.
+/// The longest time that the loop waits for a message.
 const TICK: Duration = Duration::from_millis(200);
-/// The maximum number of images that wait for their verdict in the judge's thread.
+/// The maximum number of questions that wait for the judge's thread.
 const JUDGING: usize = 64;
 
 /// What the loop receives.
 pub(crate) enum Message {
-    /// Requests, and how far the logs have been read, if they come from logs.
+    /// Requests, and the position in the logs if they come from logs.
     Requests(Vec<Request>, Option<Cursor>),
     /// An input has ended, or cannot be read.
     Ended(Result<(), Failure>),
-    /// Something that the admin should know.
+    /// A message for the admin.
     Note(String),
     /// The judge's finding.
     Judged(Reference, Finding),
@@ -75,7 +75,7 @@ struct Question {
     asked: Asked,
 }
 
-/// What the filler works with.
+/// The configuration of the filler, and the components that it uses.
 pub(crate) struct Site<'a> {
     pub(crate) store: &'a Store,
     pub(crate) workshop: &'a Workshop<'a>,
@@ -83,8 +83,8 @@ pub(crate) struct Site<'a> {
     pub(crate) parallel: Option<u32>,
     pub(crate) follow: bool,
     pub(crate) report: Report,
-    /// Where clients of the listener learn what becomes of their images, if there is a listener.
-    pub(crate) news: Option<Newsroom>,
+    /// Sends news to the clients of the listener; `None` without a listener.
+    pub(crate) news: Option<Publisher>,
 }
 
 /// Runs the filler until its inputs have ended, or a signal arrives.
@@ -124,7 +124,7 @@ pub(crate) fn run(
         // The threads end when they cannot send or receive any more.
         stop.store(true, Ordering::Relaxed);
         if let Some(news) = news {
-            news.ring();
+            news.wake();
         }
         drop(receiver);
         result
@@ -231,14 +231,14 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Whether nothing is left to do: no pull runs, and the filler stops, or the inputs have ended
+    /// Whether the loop can end: no pull runs, and either the filler stops, or the inputs have ended
     /// and every image was judged. Images that wait for a pause to end stay in the schedule.
     fn is_over(&self) -> bool {
         let is_done = self.inputs == 0 && self.judging == 0 && !self.schedule.is_open();
         self.running.is_empty() && (self.stopped.is_some() || is_done)
     }
 
-    /// Takes the messages that have arrived; waits for the first one.
+    /// Handles the messages that have arrived; waits for the first one.
     fn receive(&mut self, receiver: &Receiver<Message>) {
         match receiver.recv_timeout(TICK) {
             Ok(message) => self.take(message),
@@ -324,7 +324,7 @@ impl<'a> Filler<'a> {
         }
     }
 
-    /// Takes a changed policy.
+    /// Applies a changed policy.
     fn reload(&mut self) {
         let (policy, message) = self.site.policy.current();
         if let Some(message) = message {

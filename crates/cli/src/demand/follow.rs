@@ -1,4 +1,4 @@
-//! Follows the entry of an image in the filler's queue, until the filler has an answer.
+//! Follows the queue entry of an image, until there is a result.
 
 use sifcache_core::queue::{self, Entry, State};
 use sifcache_core::reference::Reference;
@@ -7,15 +7,15 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// How long to wait for the first sign of a filler.
+/// How long to wait for the first answer of a filler.
 pub(crate) const FIRST_SIGN: Duration = Duration::from_secs(2);
 /// A filler that does not change an entry for this time is not running.
 const ALIVE: Duration = Duration::from_secs(30);
 /// How long the name of an image may take to become visible on this host, after the filler has
-/// created it: NFS clients remember for up to a minute that a name does not exist.
+/// created it: NFS clients may cache for up to a minute that a name does not exist.
 const VISIBLE: Duration = Duration::from_secs(60);
 
-/// What the filler does with an image.
+/// The state of a request, according to the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Sign {
     /// There is no entry yet, or only one from before the request.
@@ -28,7 +28,7 @@ pub(crate) enum Sign {
     Refused(String),
     /// The image could not be added: why.
     Failed(String),
-    /// No filler reacts to the request, or it has ended: why.
+    /// No filler answers the request, or the filler has stopped: why.
     NoFiller(&'static str),
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    /// Remembers the entry from before the request. The request has to follow at once.
+    /// Reads the entry from before the request, which has to follow at once.
     pub(crate) fn new(root: &Path, reference: &Reference, now: Instant) -> Self {
         let (file, reference) = (root.join(queue::file(reference)), reference.to_string());
         let before = read(&file, &reference);
@@ -74,7 +74,7 @@ impl Follow {
             State::Queued | State::Pulling => {
                 Sign::NoFiller("the filler has not changed the queue for 30 s")
             }
-            // The filler needs a moment to react to the request.
+            // The filler needs some time to answer the request.
             _ if is_old && now.duration_since(self.start) < FIRST_SIGN => Sign::Waiting,
             State::Refused => Sign::Refused(entry.reason),
             State::Failed => Sign::Failed(entry.reason),
@@ -90,7 +90,7 @@ impl Follow {
 /// The entry for `reference`, if the file has one.
 fn read(file: &Path, reference: &str) -> Option<Entry> {
     let entry = match contents(file) {
-        // An NFS client may remember that the file does not exist. Opening its directory makes the
+        // An NFS client may have cached that the file does not exist. Opening its directory makes the
         // client check whether the directory has changed.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             File::open(file.parent()?).ok()?;
@@ -101,7 +101,7 @@ fn read(file: &Path, reference: &str) -> Option<Entry> {
     Entry::parse(&entry).filter(|entry| entry.reference == reference)
 }
 
-/// The bytes of a file, as far as an entry may be long.
+/// The bytes of a file, up to the maximum length of an entry.
 pub(crate) fn contents(file: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(file)?.take(queue::MAX_SIZE as u64 + 1).read_to_end(&mut bytes)?;

@@ -5,16 +5,16 @@
 //! user and each host in a minute, and the memory for all of these. One thread serves all clients
 //! with non-blocking sockets, so a slow client does not delay another one.
 //!
-//! A client that asks for news keeps its connection, and gets each change of its image's queue
-//! entry: [`subscribers`]. The filler publishes the entries in a [`Newsroom`], which wakes the
-//! thread.
+//! The connection of a client that asks for news stays open, and the client gets each change of its
+//! image's queue entry: [`subscribers`]. The filler publishes the entries through a [`Publisher`],
+//! which wakes the thread.
 
 mod connection;
 mod rate;
 mod subscribers;
 
 use crate::demand::message::{self, Answer, Payload};
-use crate::demand::news::Newsroom;
+use crate::demand::news::Publisher;
 use crate::demand::request::Request;
 use crate::error::Failure;
 use connection::{Connection, Input};
@@ -33,13 +33,13 @@ use subscribers::{Client, Subscribers};
 
 /// Seconds after which a client may try again if munge does not work on this host.
 const MUNGE_BUSY: u32 = 10;
-/// The number of requests that wait for their receiver, above which clients have to wait too.
+/// The number of requests that wait for their receiver, from which on clients are told to try again.
 const BACKLOG: usize = 10_000;
-/// Seconds after which a client may try again then.
+/// Seconds after which these clients may try again.
 const BACKLOG_BUSY: u32 = 5;
-/// Seconds after which a client may try again if too many wait for news.
+/// Seconds after which a client may try again if too many clients wait for news.
 const NEWS_BUSY: u32 = 30;
-/// How long [`Listener::run`] serves clients before it looks whether it should end.
+/// How long [`Listener::run`] serves clients before it checks whether it has to end.
 const ROUND: Duration = Duration::from_secs(1);
 /// The same while requests wait for their receiver.
 const RETRY: Duration = Duration::from_millis(20);
@@ -64,7 +64,7 @@ impl Verify for Munge {
 /// The limits of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limits {
-    /// The time that a connection has for everything.
+    /// The time after which a connection is closed.
     pub(crate) time: Duration,
     /// The number of connections at a time.
     pub(crate) connections: usize,
@@ -79,10 +79,10 @@ pub(crate) struct Limits {
     pub(crate) subscribers_of_host: usize,
     /// The number of those of one user, so that a job on many nodes leaves places to others.
     pub(crate) subscribers_of_user: usize,
-    /// How long such a client is kept without news. An image that waits or is pulled has news every
-    /// 8 seconds.
+    /// How long such a connection is kept without news. An image that is queued or pulled has news at
+    /// least every 9 seconds.
     pub(crate) idle: Duration,
-    /// How long such a client is kept at all.
+    /// How long such a connection is kept in any case.
     pub(crate) subscription: Duration,
 }
 
@@ -106,7 +106,7 @@ impl Limits {
 pub(crate) struct Counters {
     /// Requests that were passed on, and checks.
     pub(crate) accepted: u64,
-    /// Clients that got a place to wait for news.
+    /// Requests for news that were accepted.
     pub(crate) news: u64,
     /// Messages that were refused.
     pub(crate) refused: u64,
@@ -116,24 +116,24 @@ pub(crate) struct Counters {
     pub(crate) closed: u64,
 }
 
-/// What became of a batch of requests.
+/// The result of passing on a batch of requests.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
-    /// The receiver has it.
+    /// The receiver has taken it.
     Taken,
     /// The receiver is busy.
     Full(Vec<Request>),
-    /// There is no receiver any more.
+    /// The receiver has ended.
     Closed,
 }
 
-/// What a valid message asks for.
-enum Wish {
-    /// Nothing but the answer.
+/// What to do for a valid message.
+enum Action {
+    /// Only answer it.
     Check,
-    /// An image.
+    /// Pass on a request for an image.
     Image(Request),
-    /// What becomes of an image.
+    /// Send news about an image to this client.
     News(Client, Reference),
 }
 
@@ -184,13 +184,13 @@ impl Listener {
         })
     }
 
-    /// Where the filler publishes what becomes of the images.
-    pub(crate) fn newsroom(&self) -> Newsroom {
-        self.subscribers.newsroom()
+    /// The publisher through which the filler sends news to the clients.
+    pub(crate) fn publisher(&self) -> Publisher {
+        self.subscribers.publisher()
     }
 
     /// Serves clients until `stop` is set, which it notices within [`ROUND`], or at once after
-    /// [`Newsroom::ring`]. `deliver` passes requests on, and must not wait: while the receiver is
+    /// [`Publisher::wake`]. `deliver` passes requests on, and must not wait: while the receiver is
     /// busy, the listener keeps the requests, and goes on to serve clients.
     pub(crate) fn run(mut self, stop: &AtomicBool, deliver: impl Fn(Vec<Request>) -> Delivery) {
         let mut waiting = Vec::new();
@@ -209,7 +209,7 @@ impl Listener {
         self.subscribers.finish();
     }
 
-    /// Serves clients until at least one request has arrived, news were sent, or `wait` is over.
+    /// Serves clients until at least one request has arrived, news was sent, or `wait` is over.
     /// Clients are only served during this call, so call it in a loop.
     pub(crate) fn next(&mut self, wait: Duration) -> Vec<Request> {
         let end = Instant::now() + wait;
@@ -236,8 +236,8 @@ impl Listener {
         self.counters
     }
 
-    /// Waits until a client connects, a connection is ready, or there are news. Returns whether each
-    /// of the connections is ready, and then each of the sources of [`Subscribers`].
+    /// Waits until a client connects, a connection is ready, or there is news. Returns for each of the
+    /// connections whether it is ready, and then for each of the sources of [`Subscribers`].
     fn ready(&self, wait: Duration) -> Vec<bool> {
         let mut all: Vec<PollFd<'_>> = vec![PollFd::new(&self.socket, PollFlags::IN)];
         let streams = self.connections.iter().map(|connection| &connection.stream);
@@ -267,13 +267,13 @@ impl Listener {
                     false
                 }
                 Input::Line(line) => match self.judge(&line, connection.peer) {
-                    Ok(Wish::News(client, reference)) => {
+                    Ok(Action::News(client, reference)) => {
                         self.counters.news += 1;
                         self.subscribers.add(connection, client, &reference, &self.limits);
                         continue;
                     }
-                    Ok(Wish::Check) => connection.answer(&self.count(Answer::Accepted)),
-                    Ok(Wish::Image(request)) => {
+                    Ok(Action::Check) => connection.answer(&self.count(Answer::Accepted)),
+                    Ok(Action::Image(request)) => {
                         requests.push(request);
                         connection.answer(&self.count(Answer::Accepted))
                     }
@@ -288,8 +288,8 @@ impl Listener {
         requests
     }
 
-    /// What a message asks for, or the answer that says why it gets nothing.
-    fn judge(&mut self, line: &[u8], peer: IpAddr) -> Result<Wish, Answer> {
+    /// What to do for a message, or the answer that refuses it.
+    fn judge(&mut self, line: &[u8], peer: IpAddr) -> Result<Action, Answer> {
         let now = Instant::now();
         self.hosts.take(host(peer), now).map_err(Answer::Busy)?;
         if self.is_full {
@@ -302,7 +302,7 @@ impl Listener {
         })?;
         let payload = message::parse_payload(&decoded.payload).map_err(Answer::Refused)?;
         let (reference, is_news) = match payload {
-            Payload::Check => return Ok(Wish::Check),
+            Payload::Check => return Ok(Action::Check),
             Payload::Request(reference) => (reference, false),
             Payload::News(reference) => (reference, true),
         };
@@ -310,15 +310,15 @@ impl Listener {
         if is_news && self.subscribers.is_full(client, &self.limits) {
             return Err(Answer::Busy(NEWS_BUSY));
         }
-        // News about an image for which the user has just asked do not count again.
+        // A message for news about an image that the user has just requested does not count again.
         self.users.take_once(decoded.uid, &reference.to_string(), now).map_err(Answer::Busy)?;
         if is_news {
-            return Ok(Wish::News(client, reference));
+            return Ok(Action::News(client, reference));
         }
         self.subscribers.forget_done(&reference);
         let address = decoded.address;
         let is_known = !address.is_unspecified() && !address.is_loopback();
-        Ok(Wish::Image(Request {
+        Ok(Action::Image(Request {
             reference,
             asker: Some(decoded.uid),
             host: if is_known { address.to_string() } else { peer.to_string() },
@@ -354,8 +354,8 @@ impl Listener {
         }
     }
 
-    /// Closes a connection if no more are allowed: one that was answered, else the oldest of the
-    /// host that has the most.
+    /// Closes a connection if no more are allowed: one that was answered, or else the oldest one of
+    /// the host that has the most.
     fn make_room(&mut self) {
         if self.connections.len() < self.limits.connections {
             return;
@@ -380,8 +380,8 @@ impl Listener {
     }
 }
 
-/// The address that stands for a host. A host with IPv6 usually has a network of 64 bits for
-/// itself.
+/// The address by which a host is counted. A host with IPv6 usually has a network of 64 bits for
+/// itself, so only the first half of its address counts.
 fn host(peer: IpAddr) -> IpAddr {
     match peer {
         IpAddr::V4(_) => peer,

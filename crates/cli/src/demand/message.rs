@@ -8,17 +8,17 @@
 //!       or:  sifcache/1 busy SECONDS
 //! ```
 //!
-//! The payload of the munge credential says what the client wants:
+//! The payload of the munge credential is the request itself:
 //!
-//! | payload | what the listener does |
+//! | payload | the listener |
 //! | --- | --- |
 //! | `sifcache/1 request REFERENCE` | passes the request on |
-//! | `sifcache/1 news REFERENCE` | after `accepted`, sends the entry of the image ([`sifcache_core::queue`]) after each change, one line each, until the entry is final |
-//! | `sifcache/1 check` | nothing: `sifcache doctor` sends it |
+//! | `sifcache/1 news REFERENCE` | after `accepted`, sends the entry of the image ([`sifcache_core::queue`]) and each change of it, one line each, until the image was added |
+//! | `sifcache/1 check` | does nothing: `sifcache doctor` sends it |
 //!
-//! A payload begins like the line, so that a credential that a user has made for another service is
-//! not taken for one of these. Everything else about the client is what munge says: the user ID and
-//! the address of the host.
+//! A payload begins like the line, so that a credential that a user has created for another service is
+//! not accepted as one of these. Everything else about the client comes from munge: the user ID and the
+//! address of the host.
 
 use sifcache_core::reference::Reference;
 use std::fmt;
@@ -50,18 +50,18 @@ pub(crate) fn request(credential: &str) -> String {
     format!("{VERSION} {REQUEST} {credential}\n")
 }
 
-/// What a client wants.
+/// The content of a client's credential.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Payload {
-    /// To know whether it would be served.
+    /// Whether the listener would accept a request.
     Check,
-    /// The image.
+    /// A request for the image.
     Request(Reference),
-    /// To learn what becomes of the image.
+    /// News about the image.
     News(Reference),
 }
 
-/// The content of the credential.
+/// Formats the payload of the credential.
 impl fmt::Display for Payload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -89,10 +89,10 @@ pub(crate) fn parse_request(line: &[u8]) -> Result<&str, String> {
     }
 }
 
-/// What the content of a credential asks for.
+/// Parses the content of a credential.
 ///
 /// # Errors
-/// The reason why it is no payload.
+/// The reason why it is not a valid payload.
 pub(crate) fn parse_payload(payload: &[u8]) -> Result<Payload, String> {
     if payload.len() > MAX_PAYLOAD {
         return Err(format!("the payload is longer than {MAX_PAYLOAD} bytes"));
@@ -111,7 +111,7 @@ pub(crate) fn parse_payload(payload: &[u8]) -> Result<Payload, String> {
     }
 }
 
-/// The rest of a text after the version and this word. `None` if the word is another one.
+/// The rest of a text after the version and `word`; `None` if there is another word.
 fn words<'a>(text: &'a [u8], word: &str) -> Result<Option<&'a str>, String> {
     let text = std::str::from_utf8(text).map_err(|_| foreign())?;
     let (version, rest) = text.split_once(' ').ok_or_else(foreign)?;
@@ -144,7 +144,7 @@ pub(crate) enum Answer {
     Accepted,
     /// The request is invalid; a repetition would be refused too.
     Refused(String),
-    /// The listener takes no request now: the client may try again after this many seconds.
+    /// The listener accepts no request now: the client may try again after this number of seconds.
     Busy(u32),
 }
 

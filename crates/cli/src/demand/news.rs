@@ -1,12 +1,12 @@
-//! News for the clients of the listener that wait for an image: what its queue file says.
+//! News for the clients of the listener that wait for an image: the content of its queue file.
 //!
 //! The filler's loop publishes, and the listener's thread reads. The loop never waits for a client:
 //! the lock is only held to compare or copy entries in memory, and a byte in a socket wakes the
 //! listener.
 //!
 //! An entry changes when its queue file would be written ([`Written::urgency`]), so both usually
-//! have the same beat. A reader that has seen an answer in one of them does not take it for a new
-//! one in the other.
+//! have the same beat. A reader that has seen a result in one of them then does not mistake it for a
+//! new one in the other.
 
 use crate::demand::board::{MAX_ENTRIES, Notice, Written};
 use sifcache_core::queue::{Entry, State};
@@ -19,20 +19,20 @@ use std::time::Instant;
 
 /// The entries that the filler has published. Clones share them.
 #[derive(Debug, Clone)]
-pub(crate) struct Newsroom(Arc<Shared>);
+pub(crate) struct Publisher(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     /// By printed reference.
     published: Mutex<HashMap<String, Published>>,
-    bell: UnixStream,
+    wakeup_sender: UnixStream,
 }
 
 #[derive(Debug)]
 struct Published {
     written: Written,
     entry: Arc<Entry>,
-    /// Whether somebody has asked again since the image was added.
+    /// Whether the image was requested again since it was added.
     outdated: bool,
 }
 
@@ -43,16 +43,17 @@ impl Published {
     }
 }
 
-impl Newsroom {
-    /// An empty newsroom, and a non-blocking socket that can be read after each change.
+impl Publisher {
+    /// A publisher without entries, and a non-blocking socket that becomes readable after each
+    /// change.
     ///
     /// # Errors
     /// There are too many open files.
     pub(crate) fn open() -> io::Result<(Self, UnixStream)> {
-        let (bell, ear) = UnixStream::pair()?;
-        bell.set_nonblocking(true)?;
-        ear.set_nonblocking(true)?;
-        Ok((Self(Arc::new(Shared { published: Mutex::default(), bell })), ear))
+        let (wakeup_sender, wakeups) = UnixStream::pair()?;
+        wakeup_sender.set_nonblocking(true)?;
+        wakeups.set_nonblocking(true)?;
+        Ok((Self(Arc::new(Shared { published: Mutex::default(), wakeup_sender })), wakeups))
     }
 
     /// Replaces everything that was published before. The arguments are those of
@@ -74,7 +75,7 @@ impl Newsroom {
         }
         drop(published);
         if is_new {
-            self.ring();
+            self.wake();
         }
     }
 
@@ -82,12 +83,12 @@ impl Newsroom {
     pub(crate) fn tell(&self, notice: &Notice, beat: u64, now: Instant) {
         let name = notice.reference.to_string();
         self.published().insert(name, Published::new(notice, beat, now));
-        self.ring();
+        self.wake();
     }
 
-    /// Somebody asks for an image again, so it may have been removed after it was added: what was
-    /// said about it is not an answer to this request, also if the filler says it again before it
-    /// has the request.
+    /// Notes that an image is requested again, so it may have been removed after it was added. Its
+    /// published result is then not an answer to this request, even if the filler publishes it again
+    /// before it receives the request.
     pub(crate) fn forget_done(&self, reference: &Reference) {
         if let Some(one) = self.published().get_mut(&reference.to_string()) {
             one.outdated = one.entry.state == State::Done;
@@ -103,9 +104,9 @@ impl Newsroom {
     }
 
     /// Wakes the listener.
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         // If the socket is full, the listener is about to wake up.
-        let _ = (&self.0.bell).write(&[0]);
+        let _ = (&self.0.wakeup_sender).write(&[0]);
     }
 
     fn published(&self) -> MutexGuard<'_, HashMap<String, Published>> {
@@ -115,7 +116,7 @@ impl Newsroom {
 
 #[cfg(test)]
 mod tests {
-    use super::Newsroom;
+    use super::Publisher;
     use crate::demand::board::Notice;
     use sifcache_core::queue::State;
     use sifcache_core::reference::Reference;
@@ -134,15 +135,15 @@ mod tests {
         Notice { request, ..Notice::without_progress(reference(), state) }
     }
 
-    /// Whether the bell has rung since the last call.
-    fn has_rung(ear: &mut UnixStream) -> bool {
+    /// Whether the listener was woken since the last call.
+    fn was_woken(wakeups: &mut UnixStream) -> bool {
         let mut bytes = [0; 64];
-        ear.read(&mut bytes).is_ok_and(|length| length > 0)
+        wakeups.read(&mut bytes).is_ok_and(|length| length > 0)
     }
 
     #[test]
     fn an_entry_changes_when_its_queue_file_would_be_written() {
-        let (news, mut ear) = Newsroom::open().unwrap();
+        let (news, mut wakeups) = Publisher::open().unwrap();
         let start = Instant::now();
         let after = |millis| start + Duration::from_millis(millis);
         let queued = notice(State::Queued, 0);
@@ -161,7 +162,7 @@ mod tests {
         ] {
             news.publish(&[notice.clone(), notice.clone()], beat, after(millis), false);
             let entry = news.entry(NAME).unwrap();
-            assert_eq!((has_rung(&mut ear), entry.beat), expected, "{beat}");
+            assert_eq!((was_woken(&mut wakeups), entry.beat), expected, "{beat}");
         }
         // The filler ends.
         news.publish(&[notice(State::Refused, 3)], 92, after(91_001), true);
@@ -172,21 +173,21 @@ mod tests {
 
     #[test]
     fn a_result_is_known_at_once() {
-        let (news, mut ear) = Newsroom::open().unwrap();
+        let (news, mut wakeups) = Publisher::open().unwrap();
         let now = Instant::now();
         news.publish(&[notice(State::Pulling, 0)], 1, now, false);
         news.tell(&notice(State::Done, 0), 2, now);
-        assert!(has_rung(&mut ear));
+        assert!(was_woken(&mut wakeups));
         let told = news.entry(NAME).unwrap();
         assert_eq!((told.state, told.beat), (State::Done, 2));
         // The next publication repeats nothing.
         news.publish(&[notice(State::Done, 0)], 3, now + Duration::from_secs(9), false);
-        assert!(!has_rung(&mut ear) && Arc::ptr_eq(&told, &news.entry(NAME).unwrap()));
+        assert!(!was_woken(&mut wakeups) && Arc::ptr_eq(&told, &news.entry(NAME).unwrap()));
     }
 
     #[test]
     fn only_an_addition_is_forgotten() {
-        let (news, _ear) = Newsroom::open().unwrap();
+        let (news, _wakeups) = Publisher::open().unwrap();
         let now = Instant::now();
         for state in [State::Queued, State::Pulling, State::Refused, State::Failed, State::Done] {
             news.tell(&notice(state, 0), 1, now);
@@ -203,9 +204,9 @@ mod tests {
     /// Nobody listens, and the loop goes on.
     #[test]
     fn a_bell_that_nobody_hears_does_not_block() {
-        let (news, ear) = Newsroom::open().unwrap();
-        (0..100_000).for_each(|_| news.ring());
-        drop(ear);
-        news.ring();
+        let (news, wakeups) = Publisher::open().unwrap();
+        (0..100_000).for_each(|_| news.wake());
+        drop(wakeups);
+        news.wake();
     }
 }

@@ -34,12 +34,12 @@ pub(crate) struct Policy {
     quiet: Vec<QuietHours>,
 }
 
-/// Those who asked for an image within the window of the policy.
+/// The users who asked for an image within the window of the policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Asked {
-    /// The users that the kernel or munge proves.
+    /// The IDs of the users that the kernel or munge confirms.
     pub(crate) uids: BTreeSet<u32>,
-    /// Whether somebody asked whom only the text of a log names.
+    /// Whether there are requests whose user appears only in the text of a log.
     pub(crate) unidentified: bool,
 }
 
@@ -50,7 +50,7 @@ pub(crate) enum Verdict {
     Allowed,
     /// More users have to ask. The text says how many did.
     NotYet(String),
-    /// The image is not added for those who asked so far. The text names the rule. A request by
+    /// The image is not added for the users who asked so far. The text names the rule. A request by
     /// another user can change the answer.
     Refused(String),
 }
@@ -116,7 +116,7 @@ impl Policy {
         &self.limits
     }
 
-    /// Whether this is a time in which nothing is pulled. The time zone of `now` counts.
+    /// Whether nothing is pulled at this time, which is interpreted in the time zone of `now`.
     pub(crate) fn is_quiet(&self, now: &Zoned) -> bool {
         self.quiet.iter().any(|hours| hours.contains(now.time()))
     }

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp, Unit};
 use serde::Serialize;
 use std::path::Path;
 
-/// Prints events. Output that fails does not stop a service.
+/// Prints events. A failed write does not stop a service.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Report {
     pub(crate) json: bool,
@@ -166,7 +166,7 @@ impl Report {
             text.push_str(&format!("; next attempt in {retry:#}"));
         }
         text.push_str(&who(item));
-        // A service goes on if nobody reads its output.
+        // A service continues if its output cannot be written.
         let _ = output::print(&format!("{text}\n"));
     }
 
@@ -175,7 +175,7 @@ impl Report {
     }
 }
 
-/// Who asked for an image, if that is known.
+/// The users who asked for an image, if they are known.
 fn who(item: &Item) -> String {
     match item.users() {
         0 => String::new(),

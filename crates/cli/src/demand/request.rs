@@ -13,6 +13,6 @@ pub(crate) struct Request {
     pub(crate) asker: Option<u32>,
     /// The short name of the node, if it is known; only for reports.
     pub(crate) host: String,
-    /// When it was asked for.
+    /// When it was requested.
     pub(crate) time: Timestamp,
 }

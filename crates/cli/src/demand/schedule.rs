@@ -1,18 +1,19 @@
-//! Which images are added next: a state machine without clock and files.
+//! Which images are added next: a state machine that uses no clock and no files.
 //!
 //! ```text
 //! ask ──▶ judged by the policy ──▶ next ──▶ pulled ──▶ done
 //!            │  refused, not yet      ▲         │ failed
 //!            ▼                        └─────────┘ after a pause, which doubles each time
-//!         kept until it was not asked for during the policy's window
+//!         kept until there was no request during the policy's window
 //! ```
 //!
-//! Requests for the same image are one item. The order is fair: the askers take turns, each with
-//! the image that was asked for first. Images for which only unidentified askers exist come after
-//! all others, and a limited number of them is kept, because everybody can write such requests.
+//! Requests for the same image are one item. The order is fair: the users who ask, the askers, take
+//! turns, each with the image that was requested first. Images that only unidentified askers have
+//! requested come after all others, and a limited number of them is kept, because everybody can write
+//! such requests.
 //!
 //! All times come from the caller. If the clock is set back, a pause begins again, so no pause is
-//! longer than it was meant to be.
+//! longer than intended.
 
 mod item;
 mod limit;
@@ -32,15 +33,15 @@ use std::time::Duration;
 
 /// The maximum number of items of which one asker was the first.
 pub(crate) const MAX_PER_ASKER: usize = 1000;
-/// The maximum number of items for which all askers are unidentified. If it is exceeded, those that
-/// were not asked for the longest time are dropped.
+/// The maximum number of items for which all askers are unidentified. If it is exceeded, those whose
+/// last request is the oldest are dropped.
 pub(crate) const MAX_UNIDENTIFIED: usize = 1000;
 /// The maximum number of items.
 pub(crate) const MAX_ITEMS: usize = 20_000;
-/// How many unidentified items more than the maximum there may be before some are dropped: finding
-/// those costs a look at all items.
+/// The number of unidentified items above the maximum from which on some are dropped: a search for the
+/// oldest ones visits all items.
 const SLACK: usize = 250;
-/// How long an item is kept to show what became of it.
+/// How long an item is kept to show its result.
 pub(crate) const SHOWN: SignedDuration = SignedDuration::from_mins(10);
 
 /// The requested images that are not in the cache.
@@ -55,7 +56,7 @@ pub(crate) struct Schedule {
     /// The number of the last turn, and of the last request.
     turn: u64,
     arrivals: u64,
-    /// When somebody identified asked last.
+    /// The time of the last request of an identified asker.
     identified: Option<Timestamp>,
     /// The number of items of which each asker was the first, and of those without an asker.
     opened: BTreeMap<Option<u32>, usize>,
@@ -98,7 +99,7 @@ impl From<Saved> for Schedule {
     }
 }
 
-/// What became of a pull.
+/// The result of a pull.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The image is in the cache.
@@ -148,8 +149,8 @@ impl Schedule {
         true
     }
 
-    /// Whether there is a place for one more item of this asker. Unidentified items are dropped to
-    /// make one.
+    /// Whether the limits allow one more item of this asker. Unidentified items are dropped to make
+    /// room.
     fn has_place(&mut self, asker: Option<u32>) -> bool {
         let opened = |asker| self.opened.get(&asker).copied().unwrap_or_default();
         match asker {
@@ -163,8 +164,8 @@ impl Schedule {
         self.items.len() < MAX_ITEMS
     }
 
-    /// Drops unidentified items except for this number of them, those first that were not asked for
-    /// the longest time.
+    /// Drops unidentified items until `keep` of them are left, first those whose last request is the
+    /// oldest.
     fn drop_unidentified(&mut self, keep: usize) {
         let is_droppable = |item: &&Item| item.opener().is_none() && item.is_unidentified();
         let waiting = self.items.values().filter(is_droppable).filter(|item| !item.is_pulling());
@@ -189,7 +190,7 @@ impl Schedule {
         Some(item)
     }
 
-    /// Forgets what is over at the time `now`: pauses, requests before the policy's window, and
+    /// Removes what has expired at the time `now`: pauses, requests before the policy's window, and
     /// results that were shown long enough.
     pub(crate) fn tick(&mut self, limits: &Limits<'_>, now: Timestamp) {
         self.registries.tick(now);
@@ -215,8 +216,8 @@ impl Schedule {
         self.turns.retain(|asker, turn| *turn > recent || askers.contains(asker));
     }
 
-    /// At most `most` images to judge, which were not judged since their askers changed, in the
-    /// order of their turns, with those who asked for them. [`Self::judged`] takes the findings.
+    /// At most `most` images that were not judged since their askers changed, with their askers, in the
+    /// order of their turns. Pass the findings to [`Self::judged`].
     pub(crate) fn take_unjudged(
         &mut self,
         most: usize,
@@ -236,7 +237,7 @@ impl Schedule {
         found
     }
 
-    /// Takes a finding. Returns the item if the finding is news.
+    /// Records a finding. Returns the item if the finding is new and has to be reported.
     pub(crate) fn judged(
         &mut self,
         reference: &Reference,
@@ -268,7 +269,7 @@ impl Schedule {
         if pulling.len() >= limits.parallel {
             return None;
         }
-        // One place is kept for identified askers, if there are any.
+        // One place is reserved for identified askers, if there are any.
         let is_mixed = self.has_identified(now);
         let for_all = unidentified + 1 < limits.parallel || limits.parallel == 1 || !is_mixed;
         let may = |item: &Item| {
@@ -289,14 +290,14 @@ impl Schedule {
         Some(reference)
     }
 
-    /// Whether identified askers exist at this site.
+    /// Whether an identified asker has requested an image lately.
     fn has_identified(&self, now: Timestamp) -> bool {
         let recent = SignedDuration::from_hours(1);
         self.identified.is_some_and(|time| now.duration_since(time) < recent)
             || self.items.values().any(|item| !item.is_unidentified())
     }
 
-    /// Records what became of a pull. Returns the item, with its next attempt if there is one.
+    /// Records the result of a pull. Returns the item, with its next attempt if there is one.
     pub(crate) fn done(
         &mut self,
         reference: &Reference,

@@ -2,10 +2,11 @@
 //!
 //! The plugin and the shim write a line for each miss. A [`Source`] reads such lines from the
 //! journal, from files or from standard input, and returns them as requests. It never loses a line
-//! that the log still has: after a restart it goes on at a [`Cursor`], and rotated files are read
-//! as far back as necessary. Lines can be repeated.
+//! that is still in the log: after a restart, it continues at a [`Cursor`], and reads rotated files as
+//! far back as necessary. Lines can be repeated.
 //!
-//! docs/on-demand.md says for each kind of log who is known to have asked, and what is lost when.
+//! docs/on-demand.md describes for each kind of log whose requests have a known user, and which events
+//! lose lines.
 
 mod batch;
 mod cursor;
@@ -36,12 +37,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use stdin::Stdin;
 
-/// The number of bytes that are read in one call, from all logs.
+/// The number of bytes that one call reads from all logs.
 const BYTES: u64 = 8 << 20;
-/// The longest sleep if something must be checked at intervals. A job waits while this passes.
+/// The longest sleep if a log has to be checked at intervals. It delays jobs that wait.
 const INTERVAL: Duration = Duration::from_millis(50);
 
-/// The longest sleep while journalctl has not ended.
+/// The longest sleep if only journalctl has to be watched.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Numbers for a report, since the source was opened.
@@ -63,7 +64,7 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// What an admin should know about the lines, if there is anything.
+    /// A message for the admin about problems with the lines, if there are any.
     pub(crate) fn remark(&self) -> Option<String> {
         let numbers = [
             (self.forged, "forged lines"),
@@ -145,7 +146,7 @@ impl Source {
             let count = self.logs.len().max(1);
             let bytes = BYTES / u64::try_from(count).unwrap_or(BYTES);
             let mut is_complete = true;
-            // A log with many lines does not keep the others waiting.
+            // A log with many lines must not delay the others.
             self.turn = (self.turn + 1) % count;
             let turn = self.turn.min(self.logs.len());
             let (later, first) = self.logs.split_at_mut(turn);
@@ -198,7 +199,8 @@ impl Source {
         poll(&mut streams, timeout.as_ref()).is_ok()
     }
 
-    /// Where to go on after a restart. All requests that `next` has returned so far are before it.
+    /// The position from which to continue after a restart. All requests that `next` has returned so far
+    /// are before it.
     pub(crate) fn cursor(&self) -> Cursor {
         Cursor::new(self.logs.iter().filter_map(Log::position).collect())
     }
@@ -208,8 +210,7 @@ impl Source {
         self.counters.clone()
     }
 
-    /// What is wrong with the logs at present, for example that a file does not exist. Reading is
-    /// tried again and again.
+    /// The current problems with the logs, for example that a file does not exist. Reading is retried.
     pub(crate) fn problems(&self) -> Vec<String> {
         self.logs.iter().filter_map(Log::problem).collect()
     }
@@ -246,7 +247,7 @@ impl Log {
         Ok(Self::Journal(journal.map_err(|error| failed(name, error))?))
     }
 
-    /// Reads on. Returns whether there is nothing more at present.
+    /// Continues to read. Returns whether the present end was reached.
     fn read(&mut self, batch: &mut Batch<'_>) -> Result<bool, Failure> {
         match self {
             Self::Files(log) => log.read(batch).map_err(|error| failed(log.name(), error)),
@@ -273,7 +274,7 @@ impl Log {
         }
     }
 
-    /// Whether nothing announces new lines.
+    /// Whether no descriptor signals new lines, so that the log has to be checked at intervals.
     fn is_polled(&self) -> bool {
         !self.has_ended() && self.waits_for().is_none()
     }

@@ -27,8 +27,8 @@ const LOCK: &str = ".sifcache/room";
 /// the time of keep-days use none of them.
 const AT_ONCE: Retention = Retention::new(SignedDuration::ZERO);
 
-/// Frees space and inodes for a pull, if the marks or the budget require it. `bytes` is the size of
-/// the new image, and of all images that are being pulled at the same time.
+/// Frees space and inodes for a pull, if the marks or the budget require it. `bytes` is the total size
+/// of the new image and of all images that are being pulled at the same time.
 ///
 /// The least recently used images are removed first, and only if that suffices. An image stays if
 /// it may have served a job within the time of `keep-days`, if a link of a user may lead to it, or
@@ -76,7 +76,7 @@ impl Room<'_> {
         }
     }
 
-    /// The bytes of all images in the root, with those that are kept after their removal.
+    /// The bytes of all images in the root, including those that are kept after their removal.
     fn images(&self, inventory: &Inventory) -> u64 {
         let sizes = inventory.images.iter().map(|image| image.size);
         sizes.sum::<u64>() + retention::size(self.store.root()).bytes

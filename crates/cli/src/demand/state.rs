@@ -1,4 +1,4 @@
-//! What the filler remembers: how far it has read the logs, and the schedule.
+//! The saved state of the filler: its position in the logs, and the schedule.
 //!
 //! ```text
 //! ROOT/.sifcache/fill/
@@ -36,7 +36,7 @@ const MAX_HOLDER: u64 = 200;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Saved {
     version: u32,
-    /// How far the logs were read; `None` before the first time.
+    /// The position in the logs; `None` before the first save.
     pub(crate) cursor: Option<Cursor>,
     pub(crate) schedule: Schedule,
 }
@@ -85,8 +85,8 @@ impl State {
         self.lock.is_real()
     }
 
-    /// Reads what was saved. A damaged file is set aside, and its name is returned: what it
-    /// contained is in the logs.
+    /// Reads what was saved. A damaged file is renamed, and the error is a message about it; its
+    /// requests are read from the logs again.
     pub(crate) fn load(&self) -> Result<Saved, String> {
         read(&self.path).map_err(|error| {
             let aside = self.path.with_extension("damaged");

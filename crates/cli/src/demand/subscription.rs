@@ -1,4 +1,4 @@
-//! What the filler's listener says about one image while somebody waits for it.
+//! The client's side of news: entries about one image, from the filler's listener.
 
 use crate::demand::ask::{LIMIT, send, signed};
 use crate::demand::message::{Answer, MAX_ANSWER, Payload};
@@ -11,21 +11,22 @@ use std::io::{self, Read as _};
 use std::net::TcpStream;
 use std::time::Instant;
 
-/// What the filler says about one image, as it comes.
+/// A stream of entries about one image.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     stream: TcpStream,
     /// The printed reference of the image.
     reference: String,
-    /// The beginning of the next line.
+    /// The incomplete line at the end of the received bytes.
     rest: Vec<u8>,
 }
 
 impl Subscription {
-    /// Asks the listener for news. `None` if it sends none: it is busy, or of an older release.
+    /// Requests news from the listener. `None` if it sends none, because it is busy or of an older
+    /// release.
     ///
     /// # Errors
-    /// It cannot be asked.
+    /// It cannot be queried.
     pub(crate) fn start(
         filler: &Filler,
         munge: &Munge,
@@ -38,7 +39,7 @@ impl Subscription {
         };
         let mut stream = send(filler, &line, Instant::now() + LIMIT).map_err(failed)?;
         let mut answer = Vec::new();
-        // Byte by byte, because the news follow in the same stream.
+        // Byte by byte, because the news follows in the same stream.
         while answer.last() != Some(&b'\n') && answer.len() < MAX_ANSWER {
             let mut byte = [0];
             stream.read_exact(&mut byte).map_err(failed)?;
@@ -49,7 +50,7 @@ impl Subscription {
         Ok(is_accepted.then(|| Self::new(stream, reference)))
     }
 
-    /// The news that follow in this stream, which does not block.
+    /// The news in this stream, which has to be non-blocking.
     pub(crate) fn new(stream: TcpStream, reference: &Reference) -> Self {
         Self { stream, reference: reference.to_string(), rest: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! Adds one image, within the limits of the policy, and says what became of it.
+//! Adds one image within the limits of the policy, and reports the result.
 
 use crate::demand::policy::Limits;
 use crate::demand::schedule::Outcome;
@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What the workers share.
+/// The state that all workers share.
 pub(crate) struct Workshop<'a> {
     pub(crate) adder: &'a Adder<'a>,
     pub(crate) settings: &'a Settings,
@@ -27,17 +27,18 @@ pub(crate) struct Workshop<'a> {
     pub(crate) room: Mutex<Room>,
 }
 
-/// The space that pulls need. It is locked while room is made: two workers would count the same
-/// free space.
+/// The space that running pulls need. It is locked while room is made, because two workers would
+/// otherwise count the same free space.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
     /// The sizes of all images that are being pulled, in bytes.
     pulling: u64,
-    /// The size for which there was no room, with the time and the reason.
+    /// The last size in bytes for which there was no room, with the time and the reason.
     lack: Option<(u64, Instant, String)>,
 }
 
-/// The time after a lack of room before room is looked for again: that reads the whole image root.
+/// The time after a lack of room for which no further attempt is made, because each attempt reads the
+/// whole image root.
 const LACK: Duration = Duration::from_secs(120);
 
 impl Room {
@@ -113,7 +114,7 @@ impl Workshop<'_> {
     }
 }
 
-/// Whether a failure is one of the image, or of something else.
+/// Classifies a failure: whether the image caused it, or for example the registry or the disk.
 fn classify(failure: &Failure, why: &str) -> Outcome {
     match failure {
         Failure::Stopped(_) => Outcome::Stopped,
@@ -144,8 +145,8 @@ fn is_about_disk(error: &io::Error) -> bool {
     )
 }
 
-/// Whether a runtime, or a program that it has started, says that it cannot write: the messages of
-/// the C library and of Go for ENOSPC, EDQUOT and EROFS.
+/// Whether the output of a runtime, or of a program that it has started, reports that it cannot write:
+/// the messages of the C library and of Go for ENOSPC, EDQUOT and EROFS.
 fn is_text_about_disk(text: &str) -> bool {
     let text = text.to_ascii_lowercase();
     ["no space left on device", "disk quota exceeded", "read-only file system"]

@@ -38,7 +38,7 @@ fn listener(host: &Host, filler: &Filler) -> Finding {
             Finding::warn("listener", message).advice(advice)
         }
         Err(failure) => {
-            let message = format!("filler={filler} cannot be asked: {failure}; {lost}");
+            let message = format!("filler={filler} cannot be reached: {failure}; {lost}");
             Finding::warn("listener", message)
                 .advice("docs/on-demand.md#limits lists what can be wrong; or remove filler=")
         }

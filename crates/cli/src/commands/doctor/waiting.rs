@@ -1,4 +1,4 @@
-//! Checks jobs that wait for missing images: whether somebody adds the images.
+//! Checks jobs that wait for missing images: whether a filler adds the images.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -10,7 +10,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
 
-/// `sifcache fill --follow` writes this file every 10 seconds.
+/// `sifcache fill --follow` writes this file at least every 10 seconds.
 const BEAT: &str = "beat";
 /// The age from which the filler counts as stopped.
 const STOPPED: Duration = Duration::from_secs(60);
@@ -41,7 +41,7 @@ fn request(settings: &Settings, value: &str) -> Finding {
             Finding::ok("request", format!("syslog={facility}: jobs request images by syslog"))
         }
         Syslog::Off => {
-            let message = format!("syslog=off: nobody learns which images jobs wait for ({value})");
+            let message = format!("syslog=off: no filler gets the requests of waiting jobs ({value})");
             let advice = "remove syslog=off from plugstack.conf, or set filler= to a listener";
             Finding::warn("request", message).advice(advice)
         }

@@ -5,10 +5,10 @@
 //! listener of `sifcache fill` ──TCP──▶ this process ──local socket──▶ waiting processes
 //! ```
 //!
-//! Both sides get the lines of [`Entry`]. The waiting processes then open no queue files, and learn
-//! within milliseconds that the image was added. When this process ends, they continue with the queue
-//! files, so it ends whenever something is not as expected. It also ends with a final entry: as long as
-//! it runs, no other process of the user requests the image.
+//! Both sides get the lines of [`Entry`]. The waiting processes then open no queue files, and get the
+//! result within milliseconds. When this process ends, they poll the queue files, so it ends in every
+//! unexpected situation. It also ends after a final entry: as long as it runs, no other process of the
+//! user requests the image.
 
 use crate::demand::subscription::Subscription;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -22,8 +22,8 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 
-/// The last entry is repeated after this time: a waiting process that hears nothing for two seconds
-/// asks the file server.
+/// The last entry is repeated after this time: a waiting process that receives nothing for two
+/// seconds polls the file server.
 const REPEAT: Duration = Duration::from_secs(1);
 /// How long to wait for the first waiting process.
 const FIRST: Duration = Duration::from_secs(5);
@@ -31,8 +31,9 @@ const FIRST: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(20);
 /// The maximum number of waiting processes.
 const MOST: usize = 4096;
-/// The number of connections of other users that are accepted. They can only disturb.
-const STRANGERS: u32 = 100;
+/// The number of connections of other users that are accepted before the relay ends. They get no
+/// entries.
+const MOST_FOREIGN: u32 = 100;
 
 /// The socket of the waiting processes, which is this process's standard input.
 ///
@@ -58,42 +59,44 @@ struct Relay {
     listener: UnixListener,
     news: Subscription,
     waiting: Vec<UnixStream>,
-    /// Whether a process has waited, and the number of connections of other users.
+    /// Whether a process has connected to wait.
     was_used: bool,
-    strangers: u32,
+    /// The number of connections of other users so far.
+    foreign: u32,
     /// The last entry.
     last: Option<Entry>,
-    /// When this began, the filler last sent something, and an entry was last passed on.
     begun: Instant,
-    heard: Instant,
-    told: Instant,
+    /// When the filler last sent an entry.
+    received: Instant,
+    /// When an entry was last passed on.
+    sent: Instant,
 }
 
 impl Relay {
     fn new(listener: UnixListener, news: Subscription, now: Instant) -> Self {
         let (waiting, last) = (Vec::new(), None);
-        let (was_used, strangers) = (false, 0);
-        let (begun, heard, told) = (now, now, now);
-        Self { listener, news, waiting, was_used, strangers, last, begun, heard, told }
+        let (was_used, foreign) = (false, 0);
+        let (begun, received, sent) = (now, now, now);
+        Self { listener, news, waiting, was_used, foreign, last, begun, received, sent }
     }
 
-    /// Waits for the next event and handles it. Whether this goes on.
+    /// Waits for the next event and handles it. Returns whether the relay is still needed.
     fn step(&mut self) -> io::Result<bool> {
         self.wait_for_event()?;
         let now = Instant::now();
         let before = self.waiting.len();
         self.accept()?;
-        let is_open = self.hear(now)?;
-        let is_new = self.heard == now || self.waiting.len() > before;
-        if is_new || now >= self.told + REPEAT {
-            self.tell(now);
+        let is_open = self.receive(now)?;
+        let is_new = self.received == now || self.waiting.len() > before;
+        if is_new || now >= self.sent + REPEAT {
+            self.send_last(now);
         }
         self.was_used |= !self.waiting.is_empty();
         let is_needed = match self.was_used {
             true => !self.waiting.is_empty(),
             false => now < self.begun + FIRST,
         };
-        Ok(is_open && is_needed && now < self.heard + SILENCE)
+        Ok(is_open && is_needed && now < self.received + SILENCE)
     }
 
     /// Waits for at most [`REPEAT`], and drops processes that have ended.
@@ -102,7 +105,7 @@ impl Relay {
             PollFd::new(&self.listener, PollFlags::IN),
             PollFd::new(self.news.stream(), PollFlags::IN),
         ];
-        // They send nothing; the end of a connection is always reported.
+        // The processes send nothing. poll(2) always reports the end of a connection.
         all.extend(self.waiting.iter().map(|one| PollFd::new(one, PollFlags::empty())));
         match poll(&mut all, Timespec::try_from(REPEAT).ok().as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
@@ -129,27 +132,29 @@ impl Relay {
             let is_own = socket_peercred(&stream).is_ok_and(|peer| peer.uid == getuid());
             match is_own {
                 true => self.waiting.push(stream),
-                false => self.strangers += 1,
+                false => self.foreign += 1,
             }
-            if self.waiting.len() > MOST || self.strangers > STRANGERS {
+            if self.waiting.len() > MOST || self.foreign > MOST_FOREIGN {
                 return Err(io::ErrorKind::QuotaExceeded.into());
             }
         }
     }
 
-    /// Reads the entries that have arrived, of which the last one counts. Whether more may follow.
-    fn hear(&mut self, now: Instant) -> io::Result<bool> {
+    /// Reads the entries that have arrived, of which the last one counts. Returns whether more may
+    /// follow.
+    fn receive(&mut self, now: Instant) -> io::Result<bool> {
         let (entry, is_open) = self.news.read()?;
         let Some(entry) = entry else { return Ok(is_open) };
         let is_final = !matches!(entry.state, State::Queued | State::Pulling);
-        self.heard = now;
+        self.received = now;
         self.last = Some(entry);
         Ok(is_open && !is_final)
     }
 
-    /// Sends the last entry to all. One that reads too slowly continues with the queue files.
-    fn tell(&mut self, now: Instant) {
-        self.told = now;
+    /// Sends the last entry to all. A process that reads too slowly is dropped, and polls the queue
+    /// files.
+    fn send_last(&mut self, now: Instant) {
+        self.sent = now;
         let Some(entry) = &self.last else { return };
         let line = format!("{entry}\n");
         let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;

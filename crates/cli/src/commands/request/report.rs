@@ -29,7 +29,8 @@ pub(super) enum Status {
     Failed(String),
     /// No filler answers: why.
     NoFiller(&'static str),
-    /// The listener takes no requests now. The value is the number of seconds after which it may.
+    /// The listener accepts no requests now. The value is the number of seconds until the next
+    /// attempt.
     Busy(u32),
     /// The image was not there in time.
     TimeUp,

@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// The process ends after this time for each image, whatever it is waiting for: a file server, a
-/// name server, munge. A request that was not sent by then comes too late for a job that waits.
+/// The process ends after this time for each image, even if a file server, a name server or munge
+/// does not answer. A request that was not sent by then comes too late for a job that waits.
 const LIMIT: Duration = Duration::from_millis(2200);
 
 /// Sends the requests, prints nothing, and logs the first problem. With `to`, no settings are read.
@@ -61,8 +61,8 @@ pub(super) fn run(
     exit
 }
 
-/// The waiting processes, and the news for them. `None` if there are none: that is no problem, because
-/// these processes can read the queue files.
+/// The socket of the waiting processes, and the news for them. `None` if one of them is not available.
+/// This is not an error, because these processes can poll the queue files.
 fn subscribe(filler: &Filler, words: &[String]) -> Option<(UnixListener, Subscription)> {
     let listener = relay::socket().ok()?;
     let reference = image_name::parse(words.last()?).ok()?;

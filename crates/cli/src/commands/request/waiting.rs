@@ -75,7 +75,7 @@ impl<'a> Waiting<'a> {
         now.duration_since(self.start)
     }
 
-    /// Looks at the queue, and returns the result if there is one.
+    /// Reads the queue entry, and returns the result if there is one.
     ///
     /// # Errors
     /// The request has to be sent again, which fails.
@@ -91,7 +91,7 @@ impl<'a> Waiting<'a> {
                 None
             }
             Sign::Done => self.added(),
-            // Somebody else may have added it.
+            // Another command may have added it.
             Sign::Refused(reason) => Some(self.added().unwrap_or(Status::Refused(reason))),
             Sign::Failed(reason) => Some(self.added().unwrap_or(Status::Failed(reason))),
             Sign::NoFiller(reason) => Some(self.added().unwrap_or(Status::NoFiller(reason))),

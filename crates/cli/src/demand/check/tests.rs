@@ -44,7 +44,7 @@ quay.io/o/i:1: allowed
   size         at most 50.00 GiB
   quiet        00:00-24:00, now
   space        the file system does not answer; above 90% or 2.00 TiB of images, \
-those unused for 30 d are removed, down to 80%
+images unused for 30 d are removed, down to 80%
 ";
     assert_eq!(answer("quay.io/o/i:1", None), expected);
     let one = answer("quay.io/o/i:1", Some("root"));

@@ -1,10 +1,10 @@
-//! Time: a clock that no administrator sets, and a pace for work that is not done too often.
+//! Time: a clock that changes of the host's clock do not affect, and rate limits for repeated work.
 
 use jiff::{SignedDuration, Timestamp};
 use std::time::{Duration, Instant};
 
-/// The time since the start, added to the time of the start. If the host's clock is set forward,
-/// this one goes on as before, so that pauses do not end early and limits per hour stay in force.
+/// The time of the start plus the time since the start. A change of the host's clock has no effect on
+/// it, so that pauses do not end early and limits per hour stay in force.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Clock {
     started: Timestamp,
@@ -22,15 +22,15 @@ impl Clock {
     }
 }
 
-/// The share of the time that the work may take: one part of this number.
+/// The work may take one part in this number of the time.
 const SHARE: u32 = 20;
-/// The shortest time between two times.
+/// The shortest time between two runs of the work.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The same, for work that somebody waits for. Such work is not put off for longer than
-/// [`INTERVAL`], however long it takes: jobs wait two seconds for an answer.
+/// The same, for urgent work. It is not delayed for longer than [`INTERVAL`], however long it takes:
+/// jobs wait two seconds for an answer.
 const HURRY: Duration = Duration::from_millis(200);
 
-/// When work is done that is due about once per second, or more seldom if it takes long.
+/// Decides when work is due: about once per second, or less often if it takes long.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     last: Option<(Instant, Duration)>,
@@ -39,12 +39,12 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// Something has changed.
+    /// Notes a change.
     pub(super) fn note(&mut self) {
         self.noted = true;
     }
 
-    /// Something has changed that somebody waits for.
+    /// Notes a change that is urgent, because a job waits for it.
     pub(super) fn hurry(&mut self) {
         self.hurry = true;
     }
@@ -70,7 +70,7 @@ impl Pace {
 /// The number of lines about verdicts in a minute. Everybody can cause such lines.
 const LINES: u64 = 100;
 
-/// Bounds the number of lines in a log.
+/// Limits the number of lines in a log.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     since: Option<Instant>,

@@ -10,11 +10,11 @@ use std::time::Duration;
 
 /// The maximum number of requests in a batch.
 const MOST: usize = 4096;
-/// The time after which the reader looks whether it has to end.
+/// The interval at which the reader checks whether it has to end.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// A source of requests, which runs in a thread of its own. It sends [`Message::Requests`] until
-/// the flag is set or nobody receives any more, and [`Message::Ended`] if it ends by itself.
+/// the flag is set or the receiver has ended, and [`Message::Ended`] if it ends by itself.
 pub(crate) type Input = Box<dyn FnOnce(&SyncSender<Message>, &AtomicBool) + Send>;
 
 /// The logs as an input.

@@ -1,4 +1,4 @@
-//! What the queue files should say.
+//! The notices for the queue files.
 
 use super::running::Running;
 use crate::demand::board::Notice;

@@ -1,4 +1,4 @@
-//! What the loop writes: the queue files and the saved state.
+//! The output of the loop: the queue files, the news and the saved state.
 
 use super::{Filler, notices};
 use crate::demand::board::Notice;
@@ -9,7 +9,7 @@ use sifcache_core::queue::State;
 use sifcache_core::reference::Reference;
 use std::time::{Duration, Instant};
 
-/// The time after which a problem that goes on is reported again.
+/// The time after which a persistent problem is reported again.
 const AGAIN: Duration = Duration::from_secs(600);
 
 /// The problems with the two kinds of files. Each kind of write is repeated every second, so its
@@ -25,7 +25,7 @@ pub(super) struct Problems {
 struct Problem(Option<Instant>);
 
 impl Problem {
-    /// The message about a failure, unless there was one a short time ago.
+    /// The message about a failure, unless one was reported less than [`AGAIN`] ago.
     fn news(&mut self, result: Result<(), Failure>, now: Instant) -> Option<String> {
         let failure = result.err()?;
         let is_due = |last| now.saturating_duration_since(last) >= AGAIN;
@@ -60,7 +60,7 @@ impl Filler<'_> {
         }
     }
 
-    /// Tells the clients of the listener at once that the image has its name.
+    /// Sends the result to the clients of the listener at once: the image was added.
     pub(super) fn tell_added(&self, reference: &Reference, now: Timestamp) {
         if let Some(news) = &self.site.news {
             let notice = Notice::without_progress(reference.clone(), State::Done);

@@ -1,4 +1,4 @@
-//! The pulls that are running, how long they will take, and when they have taken too long.
+//! The running pulls: their progress and remaining time, and which of them have to be cancelled.
 
 use crate::demand::policy::Limits;
 use crate::pull::registry::Cancel;

@@ -25,7 +25,8 @@ pub(super) fn start<'scope>(
     spawned.map(drop).map_err(Failure::Io)
 }
 
-/// Answers whether an image is there, or else allowed, until there are no more questions.
+/// Answers questions until there are no more: whether an image is present, and otherwise whether it is
+/// allowed.
 pub(super) fn judge(
     settings: &Settings,
     identity: &dyn Identity,

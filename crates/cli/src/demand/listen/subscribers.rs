@@ -1,11 +1,11 @@
 //! Clients that wait for an image: the listener sends them each change of its queue entry.
 //!
 //! Each client gets whole lines, and never an older entry after a newer one. A client that reads
-//! slowly misses entries: at most one line waits for it, and then the newest entry is next.
+//! slowly misses entries: at most one line is buffered for it, and the newest entry is sent next.
 
 use super::Limits;
 use super::connection::{Connection, Input};
-use crate::demand::news::Newsroom;
+use crate::demand::news::Publisher;
 use rustix::event::{PollFd, PollFlags};
 use sifcache_core::queue::{self, Entry, State};
 use sifcache_core::reference::Reference;
@@ -18,9 +18,9 @@ use std::time::{Duration, Instant};
 /// All clients that wait for an image.
 #[derive(Debug)]
 pub(super) struct Subscribers {
-    newsroom: Newsroom,
-    /// Can be read after each change.
-    ear: UnixStream,
+    publisher: Publisher,
+    /// Becomes readable after each change.
+    wakeups: UnixStream,
     all: Vec<Subscriber>,
 }
 
@@ -41,13 +41,13 @@ struct Subscriber {
     reference: String,
     /// The entry that was sent last.
     sent: Option<Arc<Entry>>,
-    /// What remains to be sent of the last line.
+    /// The part of the last line that was not sent yet.
     rest: Vec<u8>,
-    /// How long the client may go without a line.
+    /// How long the connection is kept without a line.
     idle: Duration,
     /// When the connection ends if no more lines are sent.
     until: Instant,
-    /// When it ends, whatever is sent.
+    /// When the connection ends in any case.
     end: Instant,
 }
 
@@ -57,21 +57,21 @@ impl Subscribers {
     /// # Errors
     /// There are too many open files.
     pub(super) fn new() -> io::Result<Self> {
-        let (newsroom, ear) = Newsroom::open()?;
-        Ok(Self { newsroom, ear, all: Vec::new() })
+        let (publisher, wakeups) = Publisher::open()?;
+        Ok(Self { publisher, wakeups, all: Vec::new() })
     }
 
     /// Where the filler publishes.
-    pub(super) fn newsroom(&self) -> Newsroom {
-        self.newsroom.clone()
+    pub(super) fn publisher(&self) -> Publisher {
+        self.publisher.clone()
     }
 
-    /// Somebody asks for an image again ([`Newsroom::forget_done`]).
+    /// Notes that an image is requested again: [`Publisher::forget_done`].
     pub(super) fn forget_done(&self, reference: &Reference) {
-        self.newsroom.forget_done(reference);
+        self.publisher.forget_done(reference);
     }
 
-    /// Whether there is no place for one more client of this host and user.
+    /// Whether the limits allow no further client of this host and user.
     pub(super) fn is_full(&self, Client { host, uid }: Client, limits: &Limits) -> bool {
         let clients = || self.all.iter().map(|one| one.client);
         self.all.len() >= limits.subscribers
@@ -79,7 +79,7 @@ impl Subscribers {
             || clients().filter(|one| one.uid == uid).count() >= limits.subscribers_of_user
     }
 
-    /// Answers a client, and sends it what is known about the image.
+    /// Answers a client, and sends it the entry of the image, if there is one.
     pub(super) fn add(
         &mut self,
         mut connection: Connection,
@@ -99,48 +99,48 @@ impl Subscribers {
             until: now + limits.idle,
             end: now + limits.subscription,
         };
-        if subscriber.send(&self.newsroom) {
+        if subscriber.send(&self.publisher) {
             self.all.push(subscriber);
         }
     }
 
-    /// What to wait for: news, and what the clients do.
+    /// The descriptors to wait for: the socket for wakeups, and then the connections.
     pub(super) fn sources(&self) -> impl Iterator<Item = PollFd<'_>> {
-        let ear = PollFd::new(&self.ear, PollFlags::IN);
-        std::iter::once(ear).chain(self.all.iter().map(|one| {
+        let wakeups = PollFd::new(&self.wakeups, PollFlags::IN);
+        std::iter::once(wakeups).chain(self.all.iter().map(|one| {
             let output = if one.rest.is_empty() { PollFlags::empty() } else { PollFlags::OUT };
             PollFd::new(&one.connection.stream, PollFlags::IN | output)
         }))
     }
 
-    /// Sends the news, and drops the clients that have gone or got their last line. Takes whether
-    /// each of [`Self::sources`] is ready. Returns whether there were news.
+    /// Sends the news, and drops the clients that have disconnected or got their last line. `ready`
+    /// states for each of [`Self::sources`] whether it is ready. Returns whether there was news.
     pub(super) fn serve(&mut self, ready: &[bool]) -> bool {
         let mut ready = ready.iter().copied().chain(std::iter::repeat(false));
-        let is_news = ready.next().unwrap_or_default() && self.hear();
-        let (now, newsroom) = (Instant::now(), &self.newsroom);
+        let is_news = ready.next().unwrap_or_default() && self.take_wakeups();
+        let (now, publisher) = (Instant::now(), &self.publisher);
         self.all.retain_mut(|one| {
             let is_ready = ready.next().unwrap_or_default();
             let has_gone = is_ready && one.connection.read() == Input::Ended;
             let stays = !has_gone && now < one.until.min(one.end);
-            stays && (!(is_ready || is_news) || one.send(newsroom))
+            stays && (!(is_ready || is_news) || one.send(publisher))
         });
         is_news
     }
 
     /// Sends the last news before the listener ends.
     pub(super) fn finish(&mut self) {
-        self.all.retain_mut(|one| one.send(&self.newsroom));
+        self.all.retain_mut(|one| one.send(&self.publisher));
     }
 
-    /// Empties the socket.
-    fn hear(&mut self) -> bool {
+    /// Empties the socket for wakeups. Returns whether there were any.
+    fn take_wakeups(&mut self) -> bool {
         let mut bytes = [0; 512];
-        let mut has_heard = false;
-        while self.ear.read(&mut bytes).is_ok_and(|length| length > 0) {
-            has_heard = true;
+        let mut was_woken = false;
+        while self.wakeups.read(&mut bytes).is_ok_and(|length| length > 0) {
+            was_woken = true;
         }
-        has_heard
+        was_woken
     }
 
     #[cfg(test)]
@@ -148,7 +148,7 @@ impl Subscribers {
         self.all.len()
     }
 
-    /// The bytes that clients have not taken yet.
+    /// The bytes that are buffered for all clients.
     #[cfg(test)]
     pub(super) fn unsent(&self) -> usize {
         self.all.iter().map(|one| one.rest.len()).sum()
@@ -156,9 +156,9 @@ impl Subscribers {
 }
 
 impl Subscriber {
-    /// Sends as much as the client takes. `false` if there is nothing more to send: the image is
-    /// there, or the client is not.
-    fn send(&mut self, newsroom: &Newsroom) -> bool {
+    /// Sends as much as the client accepts without blocking. `false` if the connection has to be
+    /// closed: the image was added, or the client has disconnected.
+    fn send(&mut self, publisher: &Publisher) -> bool {
         loop {
             match self.flush() {
                 Ok(()) => {}
@@ -167,12 +167,12 @@ impl Subscriber {
             if self.sent.as_ref().is_some_and(|entry| entry.state == State::Done) {
                 return false;
             }
-            let Some(entry) = newsroom.entry(&self.reference) else { return true };
+            let Some(entry) = publisher.entry(&self.reference) else { return true };
             if self.sent.as_ref().is_some_and(|sent| Arc::ptr_eq(sent, &entry)) {
                 return true;
             }
             let line = format!("{entry}\n");
-            // Readers ignore longer ones.
+            // Readers ignore longer lines.
             if line.len() <= queue::MAX_SIZE {
                 self.rest = line.into_bytes();
             }

@@ -1,4 +1,4 @@
-//! Who may ask for images, and who counts.
+//! The users who may ask for images, and how they are counted.
 
 use super::wildcard;
 use super::{Asked, Identity};
@@ -47,8 +47,8 @@ impl Askers {
         Ok(Self { users, groups, accounts, unidentified })
     }
 
-    /// How many of the users that asked may ask. Requests of unproven users count at most as one
-    /// user, and not in addition to proven ones, because any of those can have written them.
+    /// The number of users who asked and may ask. All requests of unproven users together count at
+    /// most as one user, and not in addition to proven users, any of whom could have written them.
     pub(super) fn count(&self, asked: &Asked, identity: &dyn Identity) -> usize {
         let proven = asked.uids.iter().filter(|uid| self.may_ask(**uid, identity)).count();
         let unproven = asked.unidentified && self.unidentified == Unidentified::Count;
@@ -72,7 +72,7 @@ impl Askers {
             || has(&self.accounts, &|| identity.accounts(uid))
     }
 
-    /// Why none of those who asked counts.
+    /// Why none of the users who asked counts.
     pub(super) fn refusal(&self, asked: &Asked, identity: &dyn Identity) -> String {
         match asked.uids.first() {
             None if asked.unidentified => {

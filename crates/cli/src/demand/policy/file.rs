@@ -20,11 +20,11 @@ use std::io::{self, Read as _};
 use std::num::NonZeroU32;
 use std::path::Path;
 
-/// The longest policy file in bytes.
+/// The maximum size of a policy file in bytes.
 const LONGEST: u64 = 1 << 20;
-/// The most pulls at a time.
+/// The maximum number of pulls at a time.
 const MOST_PARALLEL: u32 = 64;
-/// The most days of `keep-days`: a hundred years.
+/// The maximum of `keep-days`: a hundred years.
 const MOST_DAYS: u32 = 36_500;
 /// The smallest useful file.
 const EXAMPLE: &str = "allow = [\"docker.io/library/*\"]";
@@ -119,7 +119,7 @@ fn trusted(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Reads at most one byte more than a policy file may have.
+/// Reads the file, up to one byte more than its maximum size.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;

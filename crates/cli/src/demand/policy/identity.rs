@@ -1,7 +1,7 @@
 //! Looks up users with getent and id, and their accounts with sacctmgr.
 //!
-//! These programs ask the same sources as the C library does. Unlike a call of the C library, a
-//! program that waits for a dead directory server can be ended.
+//! These programs query the same sources as the C library. Unlike a call of the C library, a program
+//! that waits for a dead directory server can be terminated.
 
 use super::Identity;
 use crate::system::process::{Answer, Call, Processes, Run};
@@ -11,12 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long an answer is used.
+/// How long an answer is cached.
 const LIFETIME: Duration = Duration::from_secs(600);
-/// How long no program is asked again after a failure, whichever user it was about. slurmdbd that
-/// does not answer would otherwise cost ten seconds for each user.
+/// How long no program is started after a failure, for any user. A slurmdbd that does not answer would
+/// otherwise cost ten seconds for each user.
 const RETRY: Duration = Duration::from_secs(60);
-/// The most users whose data are kept.
+/// The maximum number of users whose data are cached.
 const MOST: usize = 10_000;
 
 /// The user database of this host and Slurm's accounting database.
@@ -71,7 +71,7 @@ impl<R: Run> System<R> {
         let line = self.answer("getent", &["passwd", &uid.to_string()])?.stdout;
         let mut fields = line.split(':');
         let name = fields.next().filter(|name| !name.is_empty()).map(str::to_owned);
-        // getent takes a number that is the name of a user as that name.
+        // If the number is also the name of a user, getent looks up that name.
         let is_same = fields.nth(1).and_then(|text| text.parse().ok()) == Some(uid);
         Ok(name.filter(|_| is_same))
     }
@@ -136,7 +136,7 @@ impl<R: Run> System<R> {
 struct Cache<T> {
     /// By user, each with the time until which it is used.
     answers: BTreeMap<u32, (Instant, T)>,
-    /// No program is asked before this time, because one has failed.
+    /// No program is started before this time, because one has failed.
     retry: Option<Instant>,
 }
 
@@ -163,7 +163,7 @@ fn words(text: &str, separator: char) -> Vec<String> {
     words
 }
 
-/// Whether sacctmgr takes the name as one name: a comma would separate several.
+/// Whether sacctmgr interprets the name as one name: a comma would separate several.
 fn is_plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-@+$\\".contains(&byte))
 }

@@ -38,7 +38,7 @@ impl TryFrom<String> for Pattern {
     }
 }
 
-/// What is wrong with the pattern.
+/// Why the pattern is invalid; `None` if it is valid.
 fn problem(text: &str) -> Option<String> {
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@+[]*?".contains(&byte);
     if let Some(byte) = text.bytes().find(|byte| !is_allowed(*byte)) {
@@ -86,8 +86,8 @@ impl Pattern {
         forms.iter().flatten().any(|form| wildcard::path(&self.normal, form))
     }
 
-    /// Whether the reference has a digest, and this pattern is one of tags of its repository. The
-    /// digest may be that of such a tag; only the registry knows.
+    /// Whether the reference has a digest, and this pattern matches some tag of its repository. The
+    /// digest may be the one of such a tag, which only the registry could confirm.
     pub(super) fn may_deny(&self, reference: &Reference) -> bool {
         has_digest(reference)
             && wildcard::path_with_some_tag(&self.normal, &normal(&reference.full_repository()))

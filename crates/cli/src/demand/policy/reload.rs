@@ -8,8 +8,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// A file that was changed less than this before it was read may change again without another
-/// time stamp.
+/// A file that was changed less than this time before it was read may change again and keep its time
+/// stamp.
 const GRANULARITY: Duration = Duration::from_secs(2);
 
 /// The policy in force, and the file that it comes from.
@@ -18,11 +18,11 @@ pub(crate) struct Reloader {
     path: PathBuf,
     policy: Policy,
     stamp: Option<Stamp>,
-    /// What was last wrong with the file.
+    /// The last error in the file.
     problem: Option<String>,
 }
 
-/// What distinguishes one version of the file from another.
+/// Identifies a version of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -33,7 +33,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of the file; `None` if there is none that can be relied on.
+    /// The stamp of the file; `None` if there is no reliable one.
     fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         let stamp = Self {

@@ -21,11 +21,11 @@ const MAX_REASON: usize = 500;
 pub(crate) struct Item {
     #[serde(serialize_with = "print", deserialize_with = "parse")]
     reference: Reference,
-    /// Who asked first, if that is known.
+    /// The user who asked first, if known.
     opener: Option<u32>,
     /// The identified askers, each with the time at which the last request arrived here.
     askers: BTreeMap<u32, Timestamp>,
-    /// The last request of somebody unidentified.
+    /// The time of the last unidentified request.
     unidentified: Option<Timestamp>,
     /// The number of requests.
     requests: u64,
@@ -40,17 +40,17 @@ pub(crate) struct Item {
     trouble: Option<Trouble>,
     #[serde(skip)]
     pulling: bool,
-    /// Whether a verdict is being found, and whether somebody asked in the meantime.
+    /// Whether the judge is working on a verdict, and whether a request has arrived in the meantime.
     #[serde(skip)]
     judging: bool,
     #[serde(skip)]
     again: bool,
-    /// Whether the policy has changed while a verdict is being found.
+    /// Whether the policy has changed since the judge began.
     #[serde(skip)]
     outdated: bool,
     #[serde(skip)]
     verdict: Option<Verdict>,
-    /// The last verdict, also while a new one is being found.
+    /// The last verdict, also while the judge is working on a new one.
     #[serde(skip)]
     last_verdict: Option<Verdict>,
     /// The last verdict that was reported, as text.
@@ -76,12 +76,12 @@ impl Trouble {
     }
 }
 
-/// What happens to an image.
+/// The stage of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// It is being pulled.
     Pulling,
-    /// It waits for its turn, and for this.
+    /// It waits for its turn. The text names a further reason.
     Queued(Option<String>),
     /// The policy has not judged it yet, or does not allow it yet, for this reason.
     NotYet(String),
@@ -91,7 +91,7 @@ pub(crate) enum Stage {
     Failed(String),
 }
 
-/// What happens to an image, and how many images are added before it.
+/// The stage of an image, and the number of images that are added before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) stage: Stage,
@@ -125,8 +125,8 @@ impl Item {
         item
     }
 
-    /// Adds a request. It counts from `now` on: clocks differ, and may be set while the filler runs,
-    /// so the time of its line may be long before.
+    /// Adds a request. It counts from `now` on, not from the time stamp of its line: the clocks of hosts
+    /// differ and may be set while the filler runs.
     pub(super) fn note(&mut self, request: &Request, now: Timestamp, arrival: u64) {
         let time = request.time.min(now);
         match request.asker {
@@ -173,8 +173,8 @@ impl Item {
         self.trouble.as_ref()?.left(now)
     }
 
-    /// What was last known about the image, also if the pause after a failure is over. Unlike a
-    /// verdict, this is saved.
+    /// The last known stage of the image, even if the pause after a failure is over. Unlike a verdict,
+    /// it is saved.
     pub(crate) fn last_known(&self) -> Stage {
         if let Some(Trouble { refused, reason, .. }) = &self.trouble {
             return match refused {
@@ -219,7 +219,7 @@ impl Item {
         self.askers().min_by_key(|asker| turns.get(asker).copied().unwrap_or_default())
     }
 
-    /// Who asked within the window.
+    /// The users who asked within the window.
     pub(crate) fn asked(&self, window: SignedDuration, now: Timestamp) -> Asked {
         let is_recent = |time: &Timestamp| now.duration_since(*time) <= window;
         let recent = self.askers.iter().filter(|(_, time)| is_recent(time));
@@ -266,7 +266,7 @@ impl Item {
         self.judging = true;
     }
 
-    /// Takes the policy's verdict. Returns whether it is a new one.
+    /// Records the policy's verdict. Returns whether it differs from the last one that was reported.
     pub(super) fn judge(&mut self, verdict: Verdict) -> bool {
         self.judging = false;
         let text = Some(match &verdict {
@@ -277,7 +277,7 @@ impl Item {
         let is_new = self.reported != text;
         self.reported = text;
         self.last_verdict = Some(verdict.clone());
-        // Those who asked in the meantime may change the verdict.
+        // Users who asked in the meantime may change the verdict.
         let is_final = verdict == Verdict::Allowed || !self.again;
         self.verdict = (is_final && !self.outdated).then_some(verdict);
         (self.again, self.outdated) = (false, false);
@@ -289,8 +289,8 @@ impl Item {
         self.outdated = self.judging;
     }
 
-    /// Whether the policy allows it, as far as is known. Most images of a flood, or of a log that a
-    /// new filler reads, are refused: they delay nobody while they wait for their verdict.
+    /// Whether the last verdict allows it. Most images of a flood, or of a log that a new filler reads,
+    /// are refused: they do not delay other images while they wait for their verdict.
     pub(super) fn is_allowed(&self) -> bool {
         self.pulling || self.last_verdict == Some(Verdict::Allowed)
     }

@@ -11,7 +11,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const PAUSE: i64 = 60;
 /// The longest pause of a registry that does not state one.
 const MAX_PAUSE: i64 = 3600;
-/// The longest pause that a registry may ask for.
+/// The longest pause that a registry can request.
 const MAX_ASKED: i64 = 86_400;
 
 /// The limits that the policy sets.
@@ -38,7 +38,7 @@ impl Limits<'_> {
     }
 }
 
-/// The recent pulls from each registry, and the pauses that registries asked for.
+/// The recent pulls from each registry, and the pauses that registries requested.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Registries {
     pulls: BTreeMap<String, VecDeque<Timestamp>>,
@@ -49,7 +49,7 @@ pub(super) struct Registries {
 struct Pause {
     since: Timestamp,
     seconds: i64,
-    /// The number of pauses without a pull that worked in between.
+    /// The number of consecutive pauses without a successful pull in between.
     count: u32,
 }
 
@@ -80,8 +80,8 @@ impl Registries {
         self.pauses.retain(|_, pause| !old(pause));
     }
 
-    /// Whether the limits allow a pull from this registry. With `reserve`, half of the pulls per
-    /// hour is left to others.
+    /// Whether the limits allow a pull from this registry. With `reserve`, half of the pulls per hour
+    /// is reserved for other requests.
     pub(super) fn may_pull(
         &self,
         registry: &str,
@@ -109,7 +109,7 @@ impl Registries {
         self.pauses.get(registry)?.left(now)
     }
 
-    /// Stops pulls from this registry for a while. A delay of zero is an unknown one.
+    /// Pauses pulls from this registry. A delay of zero means that the registry did not state one.
     pub(super) fn pause(&mut self, registry: &str, delay: Duration, now: Timestamp) {
         let count = self.pauses.get(registry).map_or(0, |pause| pause.count);
         let seconds = match i64::try_from(delay.as_secs()).unwrap_or(MAX_ASKED) {
@@ -120,7 +120,7 @@ impl Registries {
         self.pauses.insert(registry.to_owned(), pause);
     }
 
-    /// A pull from this registry worked.
+    /// Notes a successful pull from this registry.
     pub(super) fn works(&mut self, registry: &str) {
         self.pauses.remove(registry);
     }

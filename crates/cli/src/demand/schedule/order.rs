@@ -4,7 +4,7 @@ use super::{Item, Schedule};
 use std::collections::BTreeMap;
 
 impl Schedule {
-    /// The items that fulfil the condition, in the order in which they are pulled: first the first
+    /// The items that meet the condition, in the order in which they are pulled: first the first
     /// image of each asker, then the second one of each, and so on. The asker whose last turn is
     /// the oldest comes first. Images without an identified asker follow at the end, in the order
     /// of their first requests.

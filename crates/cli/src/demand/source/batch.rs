@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use memchr::memmem::Finder;
 use std::collections::HashMap;
 
-/// What is known about a line from the place where it was read.
+/// The properties of a line that follow from its log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Origin {
     /// Whether the line is from the journal of this host, whose fields users cannot forge.
@@ -31,7 +31,7 @@ pub(super) struct Batch<'a> {
     now: Timestamp,
     requests: Vec<Request>,
     places: HashMap<(String, Option<u32>), usize>,
-    /// Takes the hits and misses, of which no requests are made then.
+    /// Takes the hits and misses; no requests are collected then.
     take: Option<Take<'a>>,
     /// The number of requests, and of bytes to read, at which the current log's turn ends.
     most: usize,
@@ -57,8 +57,8 @@ impl<'a> Batch<'a> {
         Self { take: Some(take), ..Self::new(counters) }
     }
 
-    /// Begins the turn of the next log, which may add so many requests, up to a total of `most`, and
-    /// read so many bytes.
+    /// Begins the turn of the next log, which may read `bytes` bytes and add `requests` requests, up to a
+    /// total of `most`.
     pub(super) fn allow(&mut self, requests: usize, bytes: u64, most: usize) {
         self.most = self.requests.len().saturating_add(requests).min(most);
         self.bytes = bytes;

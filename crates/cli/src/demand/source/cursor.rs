@@ -1,6 +1,6 @@
-//! Where to go on after a restart.
+//! The position in the logs from which to continue after a restart.
 //!
-//! The caller saves the cursor together with what it made of the requests, so a crash at any point
+//! The caller saves the cursor together with the result of the requests, so a crash at any point
 //! repeats lines and loses none.
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +14,7 @@ const VERSION: u32 = 1;
 /// times, so no two logs of a host begin in the same way.
 pub(super) const HEAD: usize = 1024;
 
-/// Where to go on after a restart. A cursor of an unknown version is empty when it is read.
+/// The positions in all logs. A cursor of an unknown version is empty when it is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Value")]
 pub(crate) struct Cursor {

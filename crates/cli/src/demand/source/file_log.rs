@@ -30,7 +30,7 @@ const LINGER: Duration = Duration::from_secs(600);
 const MOST: usize = 8;
 /// Maximum number of closed files that are remembered.
 const CLOSED: usize = 32;
-/// How often the list of files is read again because it has changed meanwhile.
+/// How often the list of files is read again if it changes in the meantime.
 const TRIES: usize = 10;
 /// The interval of checks on a local file system.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -126,7 +126,7 @@ impl FileLog {
         name(&self.path)
     }
 
-    /// What is wrong at present.
+    /// The current problem, if there is one.
     pub(super) fn problem(&self) -> Option<String> {
         self.problem.as_ref().map(|problem| format!("{}: {problem}", self.name()))
     }
@@ -136,7 +136,7 @@ impl FileLog {
         self.at_end && !self.follow
     }
 
-    /// Reads on. Returns whether there is nothing more at present.
+    /// Continues to read. Returns whether the present end was reached.
     ///
     /// # Errors
     /// The log cannot be read, and is not followed.
@@ -301,7 +301,7 @@ impl FileLog {
             if names(&before) == names(&after) {
                 return opened;
             }
-            // logrotate was at work.
+            // logrotate was running.
             before = after;
         }
         Err(io::Error::other("its files change all the time"))

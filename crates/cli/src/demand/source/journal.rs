@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 const BACK_OFF: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 /// Without following, journalctl is started again this often.
 const TRIES: u64 = 3;
-/// The longest run of a journalctl without new entries. A new one would notice what the old one
-/// missed, for example because it ran out of inotify watches.
+/// The longest run of a journalctl without new entries. A new process notices entries that the old one
+/// missed, for example because no inotify watches were left.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// The journal of this host, or the journal files in a directory.
@@ -98,7 +98,7 @@ impl Journal {
         Position { log, from, files: Vec::new(), closed: Vec::new(), entry }
     }
 
-    /// What is wrong at present.
+    /// The current problem, if there is one.
     pub(super) fn problem(&self) -> Option<String> {
         self.problem.as_ref().map(|problem| format!("{}: {problem}", self.name()))
     }
@@ -124,7 +124,7 @@ impl Journal {
         Ok(Running { child, stream, begun: Instant::now(), first, has_entries: false })
     }
 
-    /// Reads what there is. Returns whether it was everything at present.
+    /// Reads the available entries. Returns whether the present end was reached.
     ///
     /// # Errors
     /// journalctl fails, and the journal is not followed.

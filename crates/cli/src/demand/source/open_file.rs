@@ -75,7 +75,7 @@ impl OpenFile {
         Ok(Some(file))
     }
 
-    /// Goes on at an offset behind the head. Returns false if the content is shorter, or if no line
+    /// Continues at an offset after the head. Returns false if the content is shorter, or if no line
     /// begins there.
     fn skip_to(&mut self, offset: u64) -> io::Result<bool> {
         let done = self.content_position(offset);
@@ -115,7 +115,7 @@ impl OpenFile {
         place
     }
 
-    /// Reads on. Returns whether there is nothing more at present.
+    /// Continues to read. Returns whether the present end was reached.
     ///
     /// # Errors
     /// Reading or decompressing failed.

@@ -43,7 +43,7 @@ impl<R: Read + AsFd> Stream<R> {
         Self { reader, lines: Lines::default() }
     }
 
-    /// Reads what there is, and calls `take` for each line with our name.
+    /// Reads the available bytes, and calls `take` for each line with our name.
     ///
     /// # Errors
     /// Reading failed.
@@ -87,7 +87,7 @@ impl<R: Read + AsFd> Stdin<R> {
         Self { stream: Stream::new(reader), ended: false }
     }
 
-    /// Reads what there is. Returns whether it was everything at present.
+    /// Reads the available bytes. Returns whether the present end was reached.
     ///
     /// # Errors
     /// Reading failed, or the input is compressed.

@@ -1,4 +1,4 @@
-//! What has to be freed for a pull, and the images whose removal frees it.
+//! The space to free for a pull, and the images to remove for it.
 
 use crate::cache::eviction::linked::{self, Grace};
 use crate::cache::eviction::{self, Need};
@@ -15,12 +15,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// The inodes that a pull needs at most: the image, its record, its locks and directories.
+/// The maximum number of inodes that a pull needs: for the image, its record, locks and directories.
 const INODES: u64 = 16;
 /// How long an image stays after the last pull that linked to it, as with `gc`.
 const LINK_GRACE: SignedDuration = SignedDuration::from_hours(24 * 30);
 
-/// What is in use before the pull.
+/// The space in use before the pull.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Used {
     pub(super) level: FillLevel,
@@ -28,14 +28,14 @@ pub(super) struct Used {
     pub(super) images: u64,
 }
 
-/// What has to be freed for a pull.
+/// The space to free for a pull.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Plan {
-    /// Without this, there is no room.
+    /// The minimum that makes room for this pull.
     pub(super) least: Need,
-    /// With this, there is room for further pulls.
+    /// The amount that also makes room for further pulls.
     pub(super) goal: Need,
-    /// What there is no room in.
+    /// Why there is no room, for messages.
     why: String,
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// The nodes of the cluster by their short host names, as logs name them.
 ///
 /// # Errors
-/// Slurm cannot be asked; the message says why.
+/// Slurm cannot be queried; the message has the reason.
 pub(super) fn cluster(run: &dyn Run) -> Result<BTreeMap<String, nodes::Node>, String> {
     let nodes = nodes::cluster(run)?;
     Ok(nodes.into_iter().map(|(name, node)| (logs::host_name(&name), node)).collect())

@@ -26,7 +26,7 @@ pub(super) fn render(page: &Page<'_>) -> Markup {
         hit_rate(report),
         not_downloaded(report),
         cache(report),
-        in_vain(report),
+        missing(report),
         unused(report),
         problems(report),
     ];
@@ -112,7 +112,7 @@ fn cache(report: &Report) -> Figure<'_> {
     })
 }
 
-fn in_vain(report: &Report) -> Figure<'_> {
+fn missing(report: &Report) -> Figure<'_> {
     figure(("Missing", "#misses"), &report.misses, |misses| {
         let added = format!("{} added since", number(misses.added_since));
         (count(misses.list.total, "image", "images"), added)

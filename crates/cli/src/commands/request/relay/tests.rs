@@ -155,7 +155,7 @@ fn the_relay_ends_after_a_long_silence() {
     let (mut relay, address, _filler) = relay("silence");
     let _process = UnixStream::connect_addr(&address).unwrap();
     assert!(relay.step().unwrap());
-    relay.heard = relay.begun.checked_sub(SILENCE).unwrap();
+    relay.received = relay.begun.checked_sub(SILENCE).unwrap();
     assert!(!relay.step().unwrap());
 }
 

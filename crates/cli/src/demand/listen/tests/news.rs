@@ -3,7 +3,7 @@
 use super::{Fake, LIMITS, ask, connect, line, line_for, listener, serve};
 use crate::demand::board::Notice;
 use crate::demand::listen::{Counters, Delivery, Limits, Listener};
-use crate::demand::news::Newsroom;
+use crate::demand::news::Publisher;
 use crate::demand::request::Request;
 use sifcache_core::queue::{Entry, State};
 use sifcache_core::reference::Reference;
@@ -20,7 +20,7 @@ fn notice(name: &str, state: State) -> Notice {
 }
 
 /// Publishes an entry. Returns its line.
-fn tell(news: &Newsroom, state: State, beat: u64) -> String {
+fn tell(news: &Publisher, state: State, beat: u64) -> String {
     let notice = notice("o/i:1", state);
     news.tell(&notice, beat, Instant::now());
     format!("{}\n", notice.entry(beat))
@@ -48,7 +48,7 @@ fn rest(mut stream: TcpStream) -> String {
 #[test]
 fn a_client_gets_each_change_of_its_image_until_the_image_is_there() {
     let mut listener = listener(LIMITS);
-    let news = listener.newsroom();
+    let news = listener.publisher();
     let mut expected = ACCEPTED.to_owned();
     expected += &tell(&news, State::Queued, 1);
     let client = subscribe(&mut listener);
@@ -78,14 +78,14 @@ fn a_client_gets_each_change_of_its_image_until_the_image_is_there() {
 #[test]
 fn an_image_that_is_there() {
     let mut listener = listener(LIMITS);
-    let line = tell(&listener.newsroom(), State::Done, 1);
+    let line = tell(&listener.publisher(), State::Done, 1);
     let client = subscribe(&mut listener);
     assert_eq!(rest(client), format!("{ACCEPTED}{line}"));
     assert_eq!(listener.subscribers.count(), 0);
     // It may have been removed if somebody asks for it again.
     assert_eq!(ask(&mut listener, &line_for(1001, "o/i:1")).0, ACCEPTED);
     let client = subscribe(&mut listener);
-    let line = tell(&listener.newsroom(), State::Queued, 2);
+    let line = tell(&listener.publisher(), State::Queued, 2);
     serve(&mut listener);
     drop(listener);
     assert_eq!(rest(client), format!("{ACCEPTED}{line}"));
@@ -105,7 +105,7 @@ fn an_invalid_reference_has_no_news() {
 #[test]
 fn news_wake_the_listener() {
     let mut listener = listener(LIMITS);
-    let news = listener.newsroom();
+    let news = listener.publisher();
     let mut reader = BufReader::new(subscribe(&mut listener));
     let mut text = String::new();
     reader.read_line(&mut text).unwrap();
@@ -231,7 +231,7 @@ fn a_client_does_not_wait_for_ever() {
     for (idle, subscription) in [(short, long), (long, short)] {
         let limits = Limits { idle, subscription, ..LIMITS };
         let mut listener = listener(limits);
-        let news = listener.newsroom();
+        let news = listener.publisher();
         let client = subscribe(&mut listener);
         let begun = Instant::now();
         while listener.subscribers.count() > 0 {
@@ -266,7 +266,7 @@ fn read_until(listener: &mut Listener, mut slow: TcpStream, line: &str) -> Vec<u
 #[test]
 fn a_slow_reader_misses_entries() {
     let mut listener = listener(LIMITS);
-    let news = listener.newsroom();
+    let news = listener.publisher();
     let slow = subscribe(&mut listener);
     let notice = Notice { reason: "x".repeat(500), ..notice("o/i:1", State::Queued) };
     let mut last = 0;
@@ -302,7 +302,7 @@ fn a_slow_reader_misses_entries() {
 #[test]
 fn a_listener_that_stops_sends_the_last_news() {
     let mut listener = listener(LIMITS);
-    let news = listener.newsroom();
+    let news = listener.publisher();
     let client = subscribe(&mut listener);
     let line = tell(&news, State::Queued, 1);
     listener.run(&AtomicBool::new(true), |_: Vec<Request>| Delivery::Closed);

@@ -19,7 +19,7 @@ pub(super) struct Opened {
 }
 
 /// Opens the files of these places, and all later ones; without places, those that were changed after
-/// `since`. Files in `closed` go on behind what was read of them.
+/// `since`. Files in `closed` continue after the part that was read.
 ///
 /// # Errors
 /// The current file cannot be read.
@@ -84,7 +84,7 @@ impl Opened {
     }
 }
 
-/// Opens a file at its beginning, or behind what was read before it was closed.
+/// Opens a file at its beginning, or after the part that was read before it was closed.
 fn begin(path: &Path, closed: &[Place]) -> io::Result<OpenFile> {
     for place in closed.iter().rev().filter(|place| place.offset > 0) {
         if let Some(file) = OpenFile::resume(path, place)? {
