@@ -32,10 +32,10 @@ const NAME: &str = "sifcache.prom";
 /// collector. Run it every minute or so, on the one host that receives the logs of all nodes, or on
 /// each node with its own log. docs/metrics.md describes all metrics.
 ///
-/// The counters, and how far the logs were read, are saved in one file. Rotated logs are read to
-/// their end, so each line is counted once, also if a run is killed; they are looked for beside the
-/// log, and not in a directory of logrotate's `olddir`. The first run begins with the lines that are
-/// written from then on, unless --since is given.
+/// The counters and the positions in the logs are saved in one file. Rotated logs are read to their
+/// end, so each line is counted once, even if a run is killed; they must be beside the log, not in a
+/// directory of logrotate's `olddir`. The first run counts only lines that are written after it,
+/// unless --since is given.
 ///
 /// No label names a user or a job, and the number of values of each label is bounded.
 #[derive(Debug, Args)]
@@ -111,10 +111,10 @@ struct Object<'a, M> {
     notes: &'a [String],
 }
 
-/// A log has a place to go on from, which standard input does not have.
+/// Parses the path of a log. Standard input has no position from which a later run could continue.
 fn log(text: &str) -> Result<PathBuf, String> {
     match text {
-        "-" => Err("standard input has no place to go on from; name the file itself".to_owned()),
+        "-" => Err("standard input has no position to continue from; name the file itself".to_owned()),
         "" => Err("it is empty; name a file".to_owned()),
         path => Ok(path.into()),
     }
@@ -160,8 +160,8 @@ fn write(args: &Metrics, page: &Page, notes: &[String], now: Timestamp) -> Resul
     }
 }
 
-/// Counts what is new in the logs, saves the counters, and adds their samples. Returns the state file,
-/// which is still locked.
+/// Counts the new lines of the logs, saves the counters, and adds their samples. Returns the state
+/// file, which is still locked.
 fn count(
     args: &Metrics,
     roots: &[Root],

@@ -2,9 +2,9 @@
 //! counted in exactly one place, the label itself or the rest.
 //!
 //! The values that occur most are shown. A value that enters the list begins at zero, so that no
-//! counter jumps, and the rest never shrinks. A value that leaves the list has no counter any more.
-//! Values outside of the list are counted in a table of fixed size (Misra and Gries, 1982), which
-//! decides who enters.
+//! counter jumps, and the rest never shrinks. A value that leaves the list loses its counter. Values
+//! outside of the list are counted in a table of fixed size (Misra and Gries, 1982), which decides
+//! which value enters.
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub(crate) struct Bounded {
     shown: BTreeMap<String, Shown>,
     /// The counts of all other values.
     rest: Counts,
-    /// How often values outside of the list have occurred, roughly.
+    /// How often values outside of the list have occurred, approximately.
     waiting: BTreeMap<String, u64>,
 }
 
@@ -74,7 +74,7 @@ impl Bounded {
         }
     }
 
-    /// Counts a value outside of the list, and returns how often it has occurred at least.
+    /// Counts a value outside of the list, and returns a lower bound of its occurrences.
     fn wait(&mut self, value: &str, count: u64) -> u64 {
         if !self.waiting.contains_key(value) && self.waiting.len() >= WAITING {
             let least = self.waiting.values().min().copied().unwrap_or_default().min(count);

@@ -5,7 +5,7 @@
 pub(crate) enum Kind {
     /// A number that only grows, except after a loss of the state file.
     Counter,
-    /// A number that is as it is now.
+    /// A number that can go up and down.
     Gauge,
 }
 
@@ -55,7 +55,7 @@ pub(crate) static LAUNCHES: Metric = counter(
 pub(crate) static IMAGES_LOOKUPS: Metric = counter(
     "sifcache_image_lookups_total",
     &["reference", "outcome"],
-    "The same commands, for the references that are asked for most; all others are other.",
+    "The same commands, for the references that are requested most; all others are other.",
 );
 pub(crate) static NOT_DOWNLOADED: Metric = counter(
     "sifcache_not_downloaded_bytes_total",

@@ -33,9 +33,9 @@ struct Log {
     path: Option<PathBuf>,
 }
 
-/// Counts what is new in the logs: those that `named` names, else those of the last run, else the
-/// log of this host. A log that was not read before begins at `begin`. Nothing is counted of a log
-/// that cannot be read to its end; all of it is counted later.
+/// Counts the new lines of the logs: those in `named`, else those of the last run, else the log of
+/// this host. A log that was not read before begins at `begin`. Nothing is counted of a log that
+/// cannot be read to its end; all of it is counted later.
 ///
 /// # Errors
 /// A signal asked the command to end.
@@ -119,7 +119,7 @@ fn one(
     let paths: Vec<PathBuf> = log.path.iter().cloned().collect();
     let mut source = Source::open(&paths, place.cursor.as_ref(), place.begin, false)?;
     source.launches(&mut |launch| {
-        // Without an entry to go on from, a journal is read from some hours before the last run.
+        // Without an entry to continue from, a journal is read from some hours before the last run.
         if !is_journal || launch.time >= place.begin {
             take(launch);
         }
@@ -127,7 +127,7 @@ fn one(
     Ok((source.cursor(), source.counters()))
 }
 
-/// Why a path cannot be a log, unless it can.
+/// Why a path cannot be a log; `None` if it can.
 fn unusable(path: &Path) -> Option<&'static str> {
     let metadata = fs::metadata(path).ok()?;
     match () {
@@ -135,7 +135,7 @@ fn unusable(path: &Path) -> Option<&'static str> {
             Some("the directory has no journal files; name the log itself")
         }
         () if !metadata.is_dir() && !metadata.is_file() => {
-            Some("it is not a regular file, so it has no place to go on from")
+            Some("it is not a regular file, so it has no position to continue from")
         }
         () => None,
     }

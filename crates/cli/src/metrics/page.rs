@@ -2,8 +2,8 @@
 //!
 //! The text is in Prometheus' own format, version 0.0.4, or in OpenMetrics 1.0. `promtool check
 //! metrics` and node_exporter's textfile collector read only the former: the type of an OpenMetrics
-//! counter has another name than its samples, so both take them as untyped, and a file with an
-//! `info` metric is refused as a whole. The `# EOF` at the end, which OpenMetrics requires, is a
+//! counter has another name than its samples, so both treat them as untyped, and a file with an `info`
+//! metric is refused as a whole. The `# EOF` at the end, which OpenMetrics requires, is a
 //! comment for both, and shows that the text is complete.
 
 use super::catalog::{ALL, Kind, Metric};
@@ -60,7 +60,7 @@ impl Format {
         if self == Self::Prometheus {
             return format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.word());
         }
-        // OpenMetrics knows what these names of samples end in from their type.
+        // OpenMetrics derives these suffixes of sample names from the type.
         let (family, word) = match (kind, name.strip_suffix("_total"), name.strip_suffix("_info")) {
             (Kind::Counter, Some(family), _) => (family, "counter"),
             (Kind::Gauge, _, Some(family)) => (family, "info"),

@@ -5,8 +5,8 @@ use sifcache_plugstack as plugstack;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The Slurm release for which the plugin was built that this plugstack.conf names; by default,
-/// Slurm's own. `None` if there is no plugin that could be loaded.
+/// The Slurm release for which the plugin in this plugstack.conf was built; by default, in Slurm's
+/// own. `None` if there is no plugin that could be loaded.
 pub(crate) fn release(file: Option<&Path>) -> Option<String> {
     let file = file.map_or_else(|| plugstack::locate().ok(), |file| Some(file.to_owned()))?;
     let entries = plugstack::all(&file).ok()?;
@@ -22,7 +22,7 @@ pub(crate) fn release(file: Option<&Path>) -> Option<String> {
 }
 
 /// Slurm's `PluginDir`, from slurm.conf beside plugstack.conf, else the usual directories. Slurm
-/// itself is not asked, because it may not answer.
+/// itself is not queried, because it may not answer.
 fn directories(plugstack: &Path) -> Vec<PathBuf> {
     let text = fs::read_to_string(plugstack.with_file_name("slurm.conf")).unwrap_or_default();
     match plugstack::setting(&text, "PluginDir") {

@@ -26,7 +26,7 @@ use std::time::Duration;
 /// How long a root may take to answer if the site has set no limit.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// An image root that was asked whether it answers.
+/// An image root, and whether it answers.
 #[derive(Debug)]
 pub(crate) struct Root {
     path: PathBuf,
@@ -41,8 +41,8 @@ pub(crate) struct Root {
 /// The device and inode of a directory.
 type Id = (u64, u64);
 
-/// Asks each image root whether it answers. All are asked at the same time, each by a thread that
-/// is abandoned if the file server hangs.
+/// Checks whether each image root answers. All are checked at the same time, each by a thread that is
+/// abandoned if the file server hangs.
 pub(crate) fn ask(settings: &Settings) -> Vec<Root> {
     let own = settings.image_roots.iter().map(|path| (path.clone(), false));
     let foreign = settings.foreign_roots.iter().map(|root| (root.path.clone(), true));
@@ -72,8 +72,8 @@ fn answer(root: &Path) -> io::Result<(FillLevel, Id)> {
     Ok((FillLevel::of(root)?, (metadata.dev(), metadata.ino())))
 }
 
-/// The size in bytes of an image that a log names; `None` if it is not in a root that answers. A log
-/// can name any path, so files outside of the roots are not looked at.
+/// The size in bytes of an image in a log; `None` if it is not in a root that answers. A log can contain
+/// any path, so files outside of the roots are not accessed.
 pub(crate) fn size(roots: &[Root], image: &Path) -> Option<u64> {
     let is_inside = |root: &Root| {
         let name = image.strip_prefix(&root.path);
@@ -135,7 +135,7 @@ fn space(add: Add<'_>, level: FillLevel) {
     }
 }
 
-/// What is counted of an image.
+/// The data of an image that is counted.
 struct Counted {
     size: u64,
     is_unused: bool,

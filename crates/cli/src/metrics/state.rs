@@ -24,7 +24,7 @@ const VERSION: u32 = 1;
 /// The maximum size of the file in bytes; it is far smaller.
 const MAX_SIZE: u64 = 64 << 20;
 
-/// What is saved.
+/// The saved state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Saved {
     version: u32,
@@ -33,12 +33,12 @@ pub(crate) struct Saved {
     /// The logs that `--log` has named. They are read again if there is no `--log`.
     #[serde(default)]
     pub(crate) named: Vec<PathBuf>,
-    /// How far each log was read, by its name.
+    /// The position in each log, by its name.
     pub(crate) logs: BTreeMap<String, Place>,
     pub(crate) counters: Counters,
 }
 
-/// How far a log was read.
+/// The position in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     /// Earlier lines do not count.
@@ -61,7 +61,7 @@ pub(crate) enum Loaded {
     Saved(Box<Saved>),
     /// This is the first run.
     Nothing,
-    /// What was saved is lost: a message about that.
+    /// The saved state is lost; the value is a message about this.
     Damaged(String),
 }
 
@@ -91,7 +91,7 @@ impl State {
         Ok(Self { path, _lock: lock })
     }
 
-    /// Reads what was saved. A damaged file is set aside.
+    /// Reads the saved state. A damaged file is renamed.
     ///
     /// # Errors
     /// The file exists, but cannot be read. Its counters may still be valid.

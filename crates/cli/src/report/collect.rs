@@ -1,5 +1,5 @@
-//! Collects the data of a report: first the image roots, then the logs in one pass, then what both
-//! say together.
+//! Collects the data of a report: first the image roots, then the logs in one pass, then the results
+//! that need both.
 
 mod cache;
 mod days;
@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-/// How long an image root may make no progress before it counts as dead.
+/// How long an image root may make no progress before it counts as unresponsive.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What to report.

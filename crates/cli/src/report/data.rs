@@ -42,8 +42,8 @@ pub(crate) struct Report {
     pub(crate) sources: Vec<Source>,
     /// Sums over all days. Source: the logs; for bytes, also the image roots.
     pub(crate) totals: Section<Totals>,
-    /// What the image roots hold, and how that grew. Source: the image roots, their records, and
-    /// their file systems.
+    /// The content of the image roots, and its growth. Source: the image roots, their records, and their
+    /// file systems.
     pub(crate) cache: Section<Cache>,
     /// Hits and misses by day, in the order of the days and without gaps between them. Source: the
     /// logs; for bytes, also the image roots.
@@ -57,7 +57,7 @@ pub(crate) struct Report {
     /// The unused images. Source: the image roots, the logs, and what `sifcache hits` has
     /// saved.
     pub(crate) unused: Section<Unused>,
-    /// What is wrong, problems before notes. Each item has a source of its own.
+    /// The problems, and then the notes. Each item has a source of its own.
     pub(crate) problems: Section<Vec<Problem>>,
     /// The nodes in the logs, by name. Source: the logs.
     pub(crate) nodes: Section<Vec<Node>>,
@@ -70,10 +70,10 @@ pub(crate) struct Report {
 pub(crate) struct Section<T> {
     /// Where the figures come from.
     pub(crate) sources: Vec<SourceId>,
-    /// Why there are no figures, for example because this host has no log; `None` if there are
-    /// figures. The data is then empty or zero, and must not be shown as a figure.
+    /// Why there are no figures, for example because this host has no log; `None` if there are figures.
+    /// If there are none, the data is empty or zero, and must not be shown.
     pub(crate) missing: Option<String>,
-    /// What a reader has to know about the figures, one sentence each.
+    /// Remarks about the figures, one sentence each.
     pub(crate) notes: Vec<String>,
     pub(crate) data: T,
 }
@@ -92,7 +92,7 @@ impl<T> Section<T> {
         Self { missing: Some(why.to_owned()), ..Self::new(sources, T::default()) }
     }
 
-    /// Adds what a reader has to know.
+    /// Adds a remark about the figures.
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
         self

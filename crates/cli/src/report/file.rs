@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// it replaces.
 ///
 /// # Errors
-/// The path is that of something else than a regular file, or the file cannot be written.
+/// The path exists and is not a regular file, or the file cannot be written.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error| Failure::output(path, error);
     let before = match fs::symlink_metadata(path) {

@@ -332,5 +332,5 @@ fn standard_input_has_no_place_to_go_on_from() {
     assert!(!tree.path("state.json").exists());
     let output = run(&tree, "metrics --root TOP/root --log -");
     assert_eq!(output.status, Some(64), "{}", output.stderr);
-    assert!(output.stderr.contains("no place to go on from"), "{}", output.stderr);
+    assert!(output.stderr.contains("no position to continue from"), "{}", output.stderr);
 }

@@ -326,7 +326,7 @@ fn a_pipe_has_no_place_to_go_on_from() {
     let read = read(&mut saved, &["/dev/null".into()], site.saved.start, LIMITS).unwrap();
     assert_eq!(read.logs, [("/dev/null".to_owned(), false)]);
     let message =
-        "cannot read /dev/null: it is not a regular file, so it has no place to go on from";
+        "cannot read /dev/null: it is not a regular file, so it has no position to continue from";
     assert_eq!(read.notes, [message]);
 }
 

@@ -1,4 +1,4 @@
-//! What the image roots hold, and how that grew.
+//! The content of the image roots, and its growth.
 
 use super::Facts;
 use super::holdings::Held;

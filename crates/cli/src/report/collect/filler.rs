@@ -1,4 +1,4 @@
-//! What `sifcache fill` knows about requested images: from its saved state, and from its queue.
+//! The requested images according to `sifcache fill`: from its saved state, and from its queue.
 
 use crate::cache::image_name;
 use crate::demand::schedule::Stage;

@@ -69,7 +69,7 @@ impl Facts {
     }
 }
 
-/// What is known about the file at a path in a log.
+/// The file at a path in a log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     /// An image in an image root that sifcache fills.
@@ -78,7 +78,7 @@ pub(crate) enum Found {
     Foreign(u64),
     /// An image that was removed, and had this size.
     Removed(u64),
-    /// Nothing is known.
+    /// No file is known at this path.
     Unknown,
 }
 
@@ -117,8 +117,8 @@ impl Holdings {
         self.roots.iter().filter(|root| root.error.is_some())
     }
 
-    /// What is known about the file at this path. A log can contain any path, so only paths in an
-    /// image root are looked at.
+    /// Finds the file at this path. A log can contain any path, so only paths in an image root are
+    /// accessed.
     pub(crate) fn find(&self, path: &Path) -> Found {
         let inside = |root: &Path| usage::name_below(root, path);
         let of_root = |root: &Held| inside(&root.path).map(|name| root.find(name));

@@ -14,7 +14,7 @@ use std::path::Path;
 
 const SOURCES: [SourceId; 2] = [SourceId::Logs, SourceId::Roots];
 
-/// What is said about bytes, because nobody can know how much a launch would have downloaded.
+/// The note about bytes: the amount that a launch would have downloaded is not known.
 const BYTES: &str = "bytes are the sizes of image files: those of all hits are an upper limit, \
                      because a user's own cache would have kept an image after its first download";
 

@@ -1,5 +1,5 @@
-//! What is wrong, and the command that fixes it: findings of `verify`, the logs, the file systems,
-//! and the filler.
+//! Problems, each with the command that fixes it: findings of `verify`, the logs, the file systems, the
+//! tags, and the filler.
 
 mod files;
 mod filler;

@@ -1,11 +1,11 @@
-//! What the cache holds.
+//! The content of the cache.
 
 use super::List;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-/// What the image roots hold.
+/// The content of the image roots.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Cache {
     /// In the order in which jobs look them up.
@@ -13,14 +13,14 @@ pub(crate) struct Cache {
     /// Images and bytes of all roots that sifcache fills.
     pub(crate) images: u64,
     pub(crate) bytes: u64,
-    /// How the images of today were added, in the order of the days. Days without an added image
-    /// are left out.
+    /// The growth of the cache by the images that still exist, in the order of the days. Days without an
+    /// added image are left out.
     pub(crate) growth: Vec<Growth>,
 }
 
 impl Cache {
-    /// Why nothing is known about the images: the problem of the first image root, if none of those
-    /// that sifcache fills could be read.
+    /// Why the images are unknown: the problem of the first image root, if none of those that sifcache
+    /// fills could be read.
     pub(crate) fn unread(&self) -> Option<&str> {
         let own = || self.roots.iter().filter(|root| root.layout.is_none());
         let first = own().next()?.error.as_deref();

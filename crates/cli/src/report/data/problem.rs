@@ -1,4 +1,4 @@
-//! What is wrong, and the command that fixes it.
+//! Problems, each with the command that fixes it.
 
 use super::source::SourceId;
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub(crate) struct Problem {
     pub(crate) subject: String,
     /// What is wrong with it, as a clause: `is truncated`.
     pub(crate) what: String,
-    /// What to do, in words; empty if the command says it all.
+    /// What to do, in words; empty if the command suffices.
     pub(crate) advice: String,
     /// The command that fixes it, or shows what to fix; empty if there is none.
     pub(crate) command: String,
@@ -45,6 +45,6 @@ pub(crate) fn total(problems: &[Problem], severity: Severity) -> u64 {
 pub(crate) enum Severity {
     /// Jobs are affected, now or in the future.
     Problem,
-    /// Worth to know.
+    /// Worth knowing.
     Note,
 }

@@ -27,7 +27,7 @@ pub(crate) enum SourceId {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Source {
     pub(crate) id: SourceId,
-    /// What it is, in a few words: `log lines of the plugin`.
+    /// A description in a few words: `log lines of the plugin`.
     pub(crate) what: &'static str,
     /// The files or directories that were read, or the command line that was run.
     pub(crate) names: Vec<String>,

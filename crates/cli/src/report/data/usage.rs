@@ -1,4 +1,4 @@
-//! What jobs did: figures from the log lines.
+//! The use of the cache: figures from the log lines.
 
 use crate::events::count::Commands;
 use jiff::Timestamp;
@@ -20,8 +20,8 @@ pub(crate) struct Totals {
     /// The number of different image files that served a command.
     pub(crate) images: u64,
     pub(crate) saved: Saved,
-    /// If each user had downloaded each image once, and kept it: a lower limit of what was saved.
-    /// Images of unknown size are not part of it.
+    /// The bytes if each user had downloaded each image once, and kept it: a lower limit of the bytes
+    /// saved. Images of unknown size are not included.
     pub(crate) saved_once_per_user: u64,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Totals {
 /// from that of the compressed layers that a runtime downloads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Saved {
-    /// If each command had downloaded its image: an upper limit.
+    /// The bytes if each command had downloaded its image: an upper limit.
     pub(crate) bytes: u64,
     /// The number of hits whose image has an unknown size, because it was removed. They are not
     /// part of `bytes`.
@@ -68,8 +68,8 @@ pub(crate) struct Image {
     /// The last of these hits.
     pub(crate) last_served: Timestamp,
     pub(crate) saved: Saved,
-    /// If each user had downloaded it once: a lower limit of what was saved. `None` if the size is
-    /// unknown.
+    /// The bytes if each user had downloaded it once: a lower limit of the bytes saved. `None` if the
+    /// size is unknown.
     pub(crate) saved_once_per_user: Option<u64>,
 }
 
@@ -82,7 +82,7 @@ pub(crate) struct Miss {
     pub(crate) jobs: u64,
     pub(crate) users: u64,
     pub(crate) last: Timestamp,
-    /// Why, as far as that is known; empty if there was no such file.
+    /// The known reasons; empty if there was no such file.
     pub(crate) reasons: Vec<Reason>,
     /// The command that makes the next request a hit.
     pub(crate) command: String,
@@ -96,7 +96,7 @@ pub(crate) struct Reason {
     pub(crate) kind: &'static str,
     /// The file that was refused; `None` for the other kinds.
     pub(crate) path: Option<String>,
-    /// The reason, as the logs or the filler say it: `truncated`.
+    /// The reason in the words of the logs or of the filler: `truncated`.
     pub(crate) why: String,
 }
 

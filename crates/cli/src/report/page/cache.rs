@@ -1,4 +1,4 @@
-//! What the cache holds, and how it grows.
+//! The content of the cache, and its growth.
 
 use super::Page;
 use super::chart::{Chart, Paint, Shape, Unit};

@@ -54,8 +54,8 @@ pub(super) fn document(page: &Page<'_>, content: &Markup) -> Markup {
     }
 }
 
-/// Nothing may be loaded, and only the page's own style and script take effect: a name that got
-/// past the escaping would be text all the same.
+/// The content security policy: nothing may be loaded, and only the page's own style and script take
+/// effect. So even a name that was not escaped could not run a script.
 fn policy() -> String {
     format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; img-src data:; base-uri 'none'; \

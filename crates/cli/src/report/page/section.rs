@@ -1,11 +1,11 @@
-//! What all sections have in common.
+//! The parts that all sections have in common.
 
 use super::{Page, text};
 use crate::report::data::Section;
 use crate::report::data::source::SourceId;
 use maud::{Markup, html};
 
-/// A section with its heading, its sources and its notes. If it has no figures, it says why.
+/// A section with its heading, its sources and its notes. If it has no figures, it shows the reason.
 pub(super) fn section<T>(
     page: &Page<'_>,
     (id, heading): (&str, &str),
@@ -73,8 +73,8 @@ fn short_name(source: SourceId) -> &'static str {
     }
 }
 
-/// A command as a reader types it: one click selects it. Characters that a terminal would obey are
-/// shown as escapes, and the page then offers no copy.
+/// A command as a reader types it: one click selects it. Control characters are shown as escapes, and
+/// the page then has no copy button for it.
 pub(super) fn command(command: &str) -> Markup {
     let shown = text::printable(command);
     html! {

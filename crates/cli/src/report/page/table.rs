@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use maud::{Markup, html};
 
-/// The most rows of a table. A page of more rows would be slow to sort, and nobody reads it.
+/// The maximum number of rows of a table. A page with more rows would be slow to sort.
 const MOST_ROWS: usize = 500;
 /// A table with fewer rows has no filter.
 const FILTERED_ROWS: usize = 8;
@@ -146,7 +146,7 @@ impl Table {
         }
     }
 
-    /// The page's script shows these elements, which are of no use without it.
+    /// The filter, which is hidden until the page's script runs.
     fn filter(&self) -> Markup {
         let (input, status) = (format!("{}-filter", self.id), format!("{}-status", self.id));
         html! {
@@ -176,7 +176,7 @@ impl Table {
         }
     }
 
-    /// What the table leaves out, and how to get it.
+    /// The number of rows that the table leaves out, and the command that prints them.
     fn rest(&self, page: &Page<'_>, shown: usize) -> Markup {
         let all = u64::try_from(self.rows.len()).unwrap_or(u64::MAX);
         let whole = all.saturating_add(self.left_out);

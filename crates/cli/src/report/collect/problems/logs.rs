@@ -1,4 +1,4 @@
-//! What the logs say is wrong, and what is wrong with the logs.
+//! Problems that the logs report, and problems with the logs themselves.
 
 use super::{at_most, note, problem};
 use crate::events::logs::read::Read;
