@@ -29,7 +29,7 @@ const BLOCK: usize = 512;
 /// The longest extended header in bytes, as in Go's `maxSpecialFileSize`.
 const LONGEST_HEADER: u64 = 1 << 20;
 
-/// The type of an entry, with the data that only this type has.
+/// The type of an entry, with the data that is specific to the type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryKind {
     /// A directory.
@@ -53,15 +53,15 @@ pub enum EntryKind {
 /// An entry of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The path as it is in the archive.
+    /// The path as stored in the archive, in bytes that need not be UTF-8.
     pub name: Vec<u8>,
     /// The type.
     pub kind: EntryKind,
     /// The mode field. Only the lowest 12 bits are permissions.
     pub mode: i64,
-    /// The owner.
+    /// The user ID of the owner.
     pub uid: i64,
-    /// The group.
+    /// The group ID.
     pub gid: i64,
     /// The modification time in whole seconds since 1970, rounded down.
     pub mtime: i64,
@@ -73,7 +73,7 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Entries<R> {
     reader: R,
-    /// Bytes of the current entry in the archive that are not read yet.
+    /// The unread bytes of the current entry's data in the archive.
     data: u64,
     /// Bytes between the data and the next header.
     padding: u64,

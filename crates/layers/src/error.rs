@@ -9,8 +9,8 @@ const SHOWN: usize = 200;
 /// Why layers cannot be merged. `E` is the error of the [`ContentSink`](crate::ContentSink).
 #[derive(Debug, thiserror::Error)]
 pub enum Error<E> {
-    /// The layers hold something whose treatment differs between runtimes or depends on the host.
-    /// The runtime's own pull has to unpack them.
+    /// The layers contain an entry whose treatment differs between runtimes or depends on the host, so
+    /// the runtime's own pull has to unpack them.
     #[error("{0}")]
     Unsupported(Reason),
     /// The layers are damaged or hostile: no runtime can or should unpack them.
@@ -24,7 +24,7 @@ pub enum Error<E> {
     Store(E),
 }
 
-/// The reason of a refusal: a path in a layer, if it is about one, and what is wrong.
+/// The reason of a refusal: a path in a layer, if one is concerned, and a description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 

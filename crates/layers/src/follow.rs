@@ -12,7 +12,7 @@ use sifcache_squashfs::tree::{InodeId, Kind, Tree};
 /// The most links that Linux follows in one path.
 const MOST_LINKS: u32 = 40;
 
-/// What a path leads to.
+/// The destination of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Followed {
     /// A file or directory.
@@ -32,8 +32,8 @@ pub enum Followed {
 ///
 /// # Errors
 ///
-/// If a link is absolute or leads above the root: then the result depends on the host, and only the
-/// runtime itself can decide.
+/// A link is absolute or leads above the root: the result then depends on the host, so only the runtime
+/// itself can determine it.
 pub fn follow(tree: &Tree, path: &[u8]) -> Result<Followed, Reason> {
     let mut way = vec![Tree::ROOT];
     let mut todo: Vec<&[u8]> = vec![path];

@@ -1,7 +1,7 @@
 //! Merges the layers of an OCI image into one file system tree, as a runtime unpacks them.
 //!
-//! Layers are applied from the lowest to the highest, because the meaning of an entry depends on
-//! the layers below it: a symbolic link of a lower layer redirects entries of the layers above.
+//! Layers are applied from the lowest to the highest, because the effect of an entry depends on the
+//! layers below it: a symbolic link in a lower layer redirects entries of the layers above.
 //!
 //! A layer is a tar archive ([`archive`]). [`Merger`] applies its entries to a tree in memory and
 //! passes contents on to a [`ContentSink`].

@@ -1,27 +1,27 @@
-//! Bounds on what an image may hold.
+//! Limits on the content of an image.
 
-/// Bounds on what an image may hold, so that hostile layers end in an error before they exhaust
-/// the memory or the time of the host. An image beyond a limit is
+/// Limits on the content of an image, so that hostile layers cause an error before they exhaust the
+/// memory or the processor time of the host. An image that exceeds a limit is
 /// [invalid](crate::Error::Invalid).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Entries of all layers together.
+    /// The number of entries of all layers together.
     pub entries: u64,
-    /// Names in the merged tree at any time. A name takes about 200 bytes of memory.
+    /// The number of names in the merged tree at any time. A name takes about 200 bytes of memory.
     pub names: u64,
-    /// Bytes of all layers together, uncompressed. Holes of sparse files count too.
+    /// The uncompressed size of all layers together, in bytes. Holes of sparse files count too.
     pub bytes: u64,
-    /// Bytes of names, link targets and attributes that are in memory at any time.
+    /// The size of the names, link targets and attributes in memory at any time, in bytes.
     pub text: u64,
-    /// Bytes of a path. The kernel's limit is 4096, including the directory that a runtime unpacks
-    /// to.
+    /// The length of a path in bytes. The kernel's limit is 4096, including the directory into which a
+    /// runtime unpacks.
     pub path: usize,
-    /// Layers.
+    /// The number of layers.
     pub layers: u16,
 }
 
 impl Default for Limits {
-    /// Ten times as much as the largest images in use have.
+    /// Ten times the values of the largest images in use.
     fn default() -> Self {
         Self {
             entries: 20_000_000,

@@ -30,8 +30,8 @@ const LONGEST_TARGET: usize = 4095;
 pub struct Merged {
     /// The tree.
     pub tree: Tree,
-    /// Directories without an entry of their own, in any layer. The runtime made them because
-    /// something below them has one.
+    /// Directories without an entry of their own in any layer. The runtime creates them because a path
+    /// below them has one.
     pub(crate) implied: HashSet<InodeId>,
     /// Directories whose time is that of a removal by a whiteout, because they have no later entry,
     /// with the time before. See [`Removals`](crate::rules::Removals).
@@ -56,7 +56,7 @@ pub struct Merger {
     nodes: Nodes,
     resolver: Resolver,
     interner: Interner,
-    /// What is left of the limits.
+    /// The number of entries that the limits still allow.
     entries: u64,
     bytes: u64,
     limits: Limits,
@@ -88,12 +88,12 @@ impl Merger {
         }
     }
 
-    /// Adds the next layer: an uncompressed tar archive. Reads `tar` to the end mark of the archive,
-    /// in blocks of 512 bytes; what follows is left to the caller.
+    /// Adds the next layer: an uncompressed tar archive. Reads `tar` in blocks of 512 bytes, up to the end
+    /// mark of the archive; bytes after it are left to the caller.
     ///
     /// # Errors
     ///
-    /// See [`Error`]. The merger is of no use after an error.
+    /// See [`Error`]. The merger must not be used after an error.
     pub fn layer<S: ContentSink>(
         &mut self,
         tar: impl Read,
@@ -148,7 +148,7 @@ impl Merger {
         Ok(())
     }
 
-    /// An entry for the root directory. It gives metadata only.
+    /// Applies an entry for the root directory, which sets only its metadata.
     fn root(&mut self, entry: &Entry) -> Result<(), Failure> {
         if entry.kind != EntryKind::Directory {
             let what = "it changes the type of the root directory";

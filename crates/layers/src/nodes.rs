@@ -1,4 +1,4 @@
-//! The tree that is being built, with what the merge has to know about its inodes.
+//! The tree that is being built, with the state of the merge for each inode.
 
 use crate::error::{Failure, Reason};
 use crate::limits::Limits;
@@ -15,10 +15,10 @@ const SEARCH: u16 = 0o100;
 /// Permissions of the owner that are needed to make or remove a file in a directory.
 const CHANGE: u16 = 0o300;
 
-/// The content that an inode lost.
+/// Called with each content that an inode has lost.
 pub(crate) type Forget<'a> = &'a mut dyn FnMut(ContentId);
 
-/// What the merge knows about an inode.
+/// The state of the merge for an inode.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mark {
     /// The layer that made the inode, or that has an entry for or below this directory.
@@ -29,7 +29,7 @@ struct Mark {
     links: u32,
 }
 
-/// The tree, and what the merge knows about its inodes.
+/// The tree, and the state of the merge for its inodes.
 #[derive(Debug)]
 pub(crate) struct Nodes {
     pub(crate) tree: Tree,

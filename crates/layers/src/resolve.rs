@@ -87,7 +87,7 @@ impl Default for Resolver {
     }
 }
 
-/// What a path is resolved for.
+/// The path that is being resolved, and its limit.
 #[derive(Debug, Clone, Copy)]
 struct Path<'a> {
     /// The path in the layer, for messages.
@@ -152,7 +152,7 @@ impl Resolver {
     }
 }
 
-/// Goes one component further. Returns the target if it is a link; the link is not in the place.
+/// Follows one component. If it is a link, returns the target and does not add the link to the place.
 fn step<'a>(
     nodes: &'a Nodes,
     place: &mut Place,

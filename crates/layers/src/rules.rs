@@ -1,7 +1,7 @@
-//! The rules of a runtime about what a merged tree becomes in a SIF file.
+//! The rules by which a runtime turns a merged tree into the root file system of a SIF file.
 //!
-//! They depend on the runtime's version and on the user, so they are not derived from a version:
-//! a small image of probes shows which of them apply (the command's `pull/native/template`).
+//! They depend on the runtime's version and on the user, so they are not derived from a version: a
+//! small image with probes shows which of them apply (the command's `pull/native/template`).
 //!
 //! A runtime works in two steps, and changes some files in between: it unpacks the layers
 //! ([`Rules::unpacked`]), adds its own files, and packs the result with mksquashfs
@@ -40,7 +40,7 @@ pub enum Attributes {
     None,
 }
 
-/// What the runtime does with something that an ordinary user cannot create or read.
+/// How the runtime treats files that an ordinary user cannot create or read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Treatment {
     /// As in the layers.
@@ -59,7 +59,7 @@ pub enum Removals {
     Now,
     /// The time before, as umoci 0.6 restores it for an ordinary user.
     Restored,
-    /// Not known: such a tree is refused.
+    /// Unknown: such a tree is refused.
     Unknown,
 }
 

@@ -1,4 +1,4 @@
-//! Where the contents of files go.
+//! The destination of the contents of files.
 
 use sifcache_squashfs::tree::ContentId;
 use sifcache_squashfs::writer::{StoreError, Writer};

@@ -1,7 +1,7 @@
 //! Writes a squashfs in one pass, and the SIF file around it; reads both for verification.
 //!
-//! The writer takes the contents of files in any order and stores them as they come. The tree of
-//! names follows at the end. That order is the format's own: data first, tables last.
+//! The writer accepts the contents of files in any order and stores them as they arrive. The tree of
+//! names follows at the end. This is the order of the format: data first, tables last.
 
 pub mod checksums;
 pub mod compression;

@@ -10,7 +10,7 @@ use std::io::{self, Read as _};
 /// The size of the buffer for the content of a file in bytes.
 const CHUNK: usize = 128 << 10;
 
-/// Everything about one path.
+/// One path, with all properties that a comparison needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The path from the root directory, which itself is `/`.
@@ -31,7 +31,7 @@ pub struct Line {
 /// Lists all paths of a file system: directories before their names, names in the order of bytes.
 ///
 /// # Errors
-/// If anything is invalid or cannot be read.
+/// The file system is invalid or cannot be read.
 pub fn listing(reader: &Reader) -> Result<Vec<Line>, Damage> {
     let (tree, contents) = reader.tree()?;
     let names = count_names(&tree);

@@ -1,7 +1,7 @@
 //! Reads and checks a squashfs 4.0 in a part of a file.
 //!
-//! The file may be hostile: it can make no function here panic, run forever, or allocate more
-//! memory than [`Limits`] and a few blocks.
+//! The file may be hostile: no content makes a function here panic, run forever, or allocate more memory
+//! than [`Limits`] and a few blocks.
 //!
 //! Source of the format: <https://dr-emann.github.io/squashfs/> and the kernel's
 //! `Documentation/filesystems/squashfs.rst`.
@@ -56,7 +56,7 @@ impl Reader {
     /// superblock.
     ///
     /// # Errors
-    /// If the superblock is invalid, the file system is cut short, or the file cannot be read.
+    /// The superblock is invalid, the file system is truncated, or the file cannot be read.
     pub fn open(file: File, offset: u64, size: u64) -> Result<Self, Damage> {
         let mut bytes = [0; superblock::LENGTH];
         if size < superblock::LENGTH as u64 {

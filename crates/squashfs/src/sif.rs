@@ -2,34 +2,35 @@
 //!
 //! ```text
 //!     0  header, 128 bytes
-//!  4096  descriptor table, 585 bytes a record, usually 48 records
-//! 32176  small objects, one behind the other: definition file, JSON texts
+//!  4096  descriptor table: usually 48 descriptors of 585 bytes each
+//! 32176  small objects, one after the other: definition file, JSON texts
 //!        squashfs at a multiple of 4096
 //! ```
 //!
 //! ```text
-//! header                              record
+//! header                              descriptor
 //!   0  launch line           32         0  data type 4
 //!  32  magic                 10         4  in use 1
 //!  42  version                3         5  number, group, link, 4 each
 //!  45  architecture           3        17  offset, size, size with padding, 8 each
 //!  48  id                    16        41  times of creation and change, 8 each
 //!  64  created, modified,              57  user, group, 8 each
-//!      records free, in all,           73  name 128
+//!      descriptors free, in all,      73  name 128
 //!      offset and size of the         201  depends on the type; of a partition:
 //!      table, offset and size              file system 4, type 4, architecture 3
 //!      of the data, 8 each
 //! ```
 //!
-//! The runtime writes a small SIF file as a template. [`Sif`] keeps all of its records and objects
-//! but the squashfs, and writes them around another squashfs. Only these fields change: the id of
-//! the file, offsets and sizes, texts that the caller replaces, and on request the architecture.
+//! The lengths after the names are in bytes. The runtime writes a small SIF file as a template. [`Sif`]
+//! keeps all of its descriptors and objects but the squashfs, and writes them around another squashfs.
+//! Only these fields change: the id of the file, offsets and sizes, texts that the caller replaces, and
+//! on request the architecture.
 //!
 //! Source: <https://github.com/apptainer/sif>, `pkg/sif`.
 
-mod record;
+mod descriptor;
 
-pub use record::{Object, RECORD};
+pub use descriptor::{DESCRIPTOR, Object};
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -37,10 +38,10 @@ use std::os::unix::fs::FileExt as _;
 
 const HEADER: usize = 128;
 const ALIGNMENT: u64 = 4096;
-/// The largest accepted object that is not a partition, in bytes. They are kept in memory.
+/// The largest accepted object that is not a partition, in bytes. Such objects are kept in memory.
 const LARGEST: u64 = 16 << 20;
-/// The largest accepted number of records.
-const MOST_RECORDS: u64 = 1024;
+/// The largest accepted number of descriptors.
+const MOST_DESCRIPTORS: u64 = 1024;
 
 /// Why a template cannot be used, or a file cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -54,7 +55,7 @@ pub enum Error {
     /// The file is not a SIF file of version 1.
     #[error("the template is not a SIF file of version 1")]
     NotSif,
-    /// The header or a record has an impossible value.
+    /// The header or a descriptor has an impossible value.
     #[error("the template has an invalid {0}")]
     Invalid(&'static str),
     /// The squashfs does not begin where the objects before it end.
@@ -69,9 +70,9 @@ pub enum Error {
 #[derive(Debug, Clone)]
 pub struct Sif {
     header: [u8; HEADER],
-    /// The objects in the order of their records. Exactly one is the primary partition.
+    /// The objects in the order of their descriptors. Exactly one is the primary partition.
     objects: Vec<Object>,
-    /// The end of the record table, where the data begins.
+    /// The end of the descriptor table, where the data begins.
     data: u64,
 }
 
@@ -88,17 +89,17 @@ pub fn read(file: &File) -> Result<Sif, Error> {
     }
     let (count, table) = (number(&header, 88)?, number(&header, 96)?);
     let (size, data) = (number(&header, 104)?, number(&header, 112)?);
-    let needed = count.checked_mul(RECORD as u64).filter(|needed| *needed <= size);
+    let needed = count.checked_mul(DESCRIPTOR as u64).filter(|needed| *needed <= size);
     let end = table.checked_add(size).filter(|end| *end <= data && table >= HEADER as u64);
-    let (Some(_), Some(_), ..=MOST_RECORDS) = (needed, end, count) else {
-        return Err(Error::Invalid("table of records"));
+    let (Some(_), Some(_), ..=MOST_DESCRIPTORS) = (needed, end, count) else {
+        return Err(Error::Invalid("descriptor table"));
     };
     let mut objects = Vec::new();
     for index in 0..count {
-        let mut record = [0; RECORD];
-        let at = table + index * RECORD as u64;
-        file.read_exact_at(&mut record, at).map_err(Error::Read)?;
-        objects.push(object(file, record)?);
+        let mut descriptor = [0; DESCRIPTOR];
+        let at = table + index * DESCRIPTOR as u64;
+        file.read_exact_at(&mut descriptor, at).map_err(Error::Read)?;
+        objects.push(object(file, descriptor)?);
     }
     if objects.iter().filter(|object| object.is_primary_partition()).count() != 1 {
         return Err(Error::Invalid("number of primary partitions"));
@@ -106,8 +107,8 @@ pub fn read(file: &File) -> Result<Sif, Error> {
     Ok(Sif { header, objects, data })
 }
 
-fn object(file: &File, record: [u8; RECORD]) -> Result<Object, Error> {
-    let mut object = Object::new(record);
+fn object(file: &File, descriptor: [u8; DESCRIPTOR]) -> Result<Object, Error> {
+    let mut object = Object::new(descriptor);
     if object.is_in_use() && !object.is_primary_partition() {
         let (offset, size) = object.place().ok_or(Error::Invalid("place of an object"))?;
         let length = usize::try_from(size).ok().filter(|_| size <= LARGEST);
@@ -161,7 +162,7 @@ impl Sif {
 }
 
 /// Writes all of a SIF file but its primary partition, which is at `offset` and has `size` bytes.
-/// The order of the records, their numbers, groups, links, names and times are those of the
+/// The order of the descriptors, their numbers, groups, links, names and times are those of the
 /// template. The id is a new random one. The file ends with the partition.
 ///
 /// # Errors
@@ -186,7 +187,7 @@ pub fn write_around(file: &File, sif: &Sif, offset: u64, size: u64) -> Result<()
     for object in objects.iter_mut().filter(|object| object.is_primary_partition()) {
         object.set_place(offset, size, next)?;
     }
-    let table: Vec<u8> = objects.iter().flat_map(|object| *object.record()).collect();
+    let table: Vec<u8> = objects.iter().flat_map(|object| *object.descriptor()).collect();
     file.write_all_at(&table, number(&sif.header, 96)?).map_err(Error::Write)?;
     file.write_all_at(&header(sif, end)?, 0).map_err(Error::Write)?;
     file.set_len(end).map_err(Error::Write)

@@ -1,7 +1,7 @@
 //! A file system tree in memory: inodes, and directories that name them.
 //!
-//! A tree holds no file contents. A regular file has the size of its content and a [`ContentId`],
-//! which means something only to the writer or reader that issued it.
+//! A tree holds no file contents. A regular file has the size of its content and a [`ContentId`], which
+//! is valid only for the writer or reader that issued it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ impl InodeId {
     }
 }
 
-/// The content of a regular file, as the writer or reader numbers it.
+/// The number of a content in the writer or reader that issued it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentId(pub u32);
 
@@ -63,7 +63,7 @@ pub struct Device {
     pub minor: u32,
 }
 
-/// What all types of inodes have.
+/// The fields of all types of inodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
     /// Permissions with setuid, setgid and sticky bit: at most `0o7777`.

@@ -1,4 +1,4 @@
-//! Writes a squashfs in one pass: contents as they come, the tree at the end.
+//! Writes a squashfs in one pass: contents as they arrive, the tree at the end.
 //!
 //! ```text
 //! ┌────────────┬─────────┬─────────────────────────────┬────────┬─────────────────┐
@@ -46,7 +46,7 @@ use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
 
-/// How to write.
+/// The parameters of a new squashfs.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// The offset of the file system in the file, in bytes.
@@ -79,11 +79,11 @@ pub struct Finished {
     pub size: u64,
     /// The checksums of the blocks and tables, to verify the file.
     pub checksums: Checksums,
-    /// What was written.
+    /// Statistics of the result.
     pub counts: Counts,
 }
 
-/// Numbers about a squashfs.
+/// Statistics of a squashfs, in numbers and bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Inodes in the tables.

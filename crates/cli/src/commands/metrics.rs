@@ -114,7 +114,9 @@ struct Object<'a, M> {
 /// Parses the path of a log. Standard input has no position from which a later run could continue.
 fn log(text: &str) -> Result<PathBuf, String> {
     match text {
-        "-" => Err("standard input has no position to continue from; name the file itself".to_owned()),
+        "-" => {
+            Err("standard input has no position to continue from; name the file itself".to_owned())
+        }
         "" => Err("it is empty; name a file".to_owned()),
         path => Ok(path.into()),
     }

@@ -1,4 +1,4 @@
-//! What mksquashfs leaves out or empties, because the user may not read it.
+//! The step of mksquashfs: leaves out or empties what the user may not read.
 
 use super::{Attributes, Rules, Treatment};
 use crate::sink::ContentSink;

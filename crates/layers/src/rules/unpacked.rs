@@ -1,4 +1,4 @@
-//! What the runtime makes of a merged tree when it unpacks the layers.
+//! The step of unpacking: the merged tree as the runtime writes it to disk.
 
 use super::attributes::Filter;
 use super::{Attributes, Owners, Removals, Rules, Treatment};
@@ -14,8 +14,8 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// If the runtime refuses something in the tree, or if its result is not known. The runtime's
-    /// own pull has to decide.
+    /// The runtime refuses something in the tree, or its result is not known, so that only its own pull
+    /// can determine it.
     pub fn unpacked<S: ContentSink>(
         &self,
         merged: &mut Merged,

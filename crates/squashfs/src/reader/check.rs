@@ -16,7 +16,7 @@ use std::thread;
 /// The number of inodes between two calls of the progress callback.
 const INODES_PER_CALL: u32 = 4096;
 
-/// Collects the blocks of all files, and checks what inodes refer to.
+/// Collects the blocks of all files, and checks the references of inodes.
 struct Check<'a> {
     metadata: &'a Metadata<'a>,
     block_size: usize,

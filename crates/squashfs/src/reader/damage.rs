@@ -1,4 +1,4 @@
-//! What is wrong with a squashfs.
+//! Defects of a squashfs.
 
 use std::fmt;
 use std::io;
@@ -25,7 +25,7 @@ pub enum Damage {
     Stopped,
 }
 
-/// The answer of a progress callback that wants no more work done, for example after a signal.
+/// Returned by a progress callback to stop the work, for example after a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stopped;
 

@@ -1,4 +1,4 @@
-//! Compares a file system with the checksums of the data that it was made of.
+//! Compares a file system with the checksums of the data that was written to it.
 
 use super::block::{Block, BlockReader, Length};
 use super::metadata::Metadata;
@@ -6,12 +6,12 @@ use super::workers::{self, OnProgress};
 use super::{Damage, Reader};
 use crate::checksums::{Checksums, checksum};
 
-/// What is wrong with data whose checksum differs.
+/// The message about data whose checksum differs.
 const DIFFERENT: &str = "the bytes differ from those that were written";
 
 impl Reader {
-    /// Checks that this file system is what the writer was given: compares every block, when
-    /// decompressed, and the tables with their checksums, and makes sure that all files consist of
+    /// Checks that this file system contains the data that was passed to the writer: compares every
+    /// decompressed block and the tables with their checksums, and makes sure that all files consist of
     /// such blocks. Reads everything once, in the order of the file, on up to `workers` threads.
     ///
     /// # Errors

@@ -16,8 +16,8 @@ const NAME: usize = 64;
 /// The memory of an inode: in the walk, and in a tree.
 const INODE: usize = 128;
 
-/// Collects what a walk finds. Inodes are numbered in the order in which they are found, from 0,
-/// which is the root.
+/// Receives the inodes and names that a walk finds. Inodes are numbered in the order in which they are
+/// found, from 0, which is the root.
 pub(super) trait Visitor {
     /// Called once for each inode, before any of its names.
     fn inode(&mut self, inode: Inode, budget: &mut Budget) -> Result<(), Damage>;

@@ -29,7 +29,7 @@ fn an_unchanged_template_differs_only_by_id_and_places() {
     let sif = read(file.as_file()).unwrap();
     let new = written(&sif, sif.partition_offset(), 5000);
     assert_eq!(new.len() as u64, sif.partition_offset() + 5000);
-    let places = |record: usize| TABLE + 585 * record + 17..TABLE + 585 * record + 41;
+    let places = |descriptor: usize| TABLE + 585 * descriptor + 17..TABLE + 585 * descriptor + 41;
     let may_differ = |at: usize| {
         (48..64).contains(&at)
             || (112..128).contains(&at)
@@ -67,7 +67,7 @@ fn a_longer_text_moves_the_objects_behind_it() {
     assert_eq!(objects[2].place(), Some((offset, 8192)));
     assert!(objects[2].is_primary_partition() && objects[2].data.is_empty());
     let end = objects[1].place().map(|(offset, size)| offset + size).unwrap();
-    let padded = field(objects[2].record(), 33);
+    let padded = field(objects[2].descriptor(), 33);
     assert_eq!(u64::try_from(padded).unwrap(), offset + 8192 - end);
     assert_eq!(field(&new, 112) + field(&new, 120), i64::try_from(new.len()).unwrap());
 }

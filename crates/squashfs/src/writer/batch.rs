@@ -1,4 +1,4 @@
-//! Small files that wait until enough of them are there to be sorted.
+//! Small files that are buffered until there are enough of them to sort.
 //!
 //! Files smaller than a block share blocks, the fragments. Readers decompress whole blocks, and
 //! programs read files of one directory together, so neighbours in the tree belong in one block,

@@ -30,7 +30,7 @@ const LONGEST_TARGET: usize = 4095;
 /// The difference between the type of an extended inode and of the basic one.
 const EXTENDED: u16 = 7;
 
-/// What the inodes of all types have.
+/// The fields that inodes of all types have.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Common<'a> {
     pub(super) metadata: &'a Metadata,

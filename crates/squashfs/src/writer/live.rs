@@ -1,4 +1,4 @@
-//! Which blocks the tree still needs.
+//! The blocks that the final tree still needs.
 
 use super::contents::{Contents, Place};
 use super::error::Error;

@@ -1,4 +1,4 @@
-//! Takes contents and decides where each one goes.
+//! Accepts contents and decides where each one is stored.
 //!
 //! ```text
 //! size           below a block             up to 8 MiB               above

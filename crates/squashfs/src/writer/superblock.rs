@@ -8,8 +8,9 @@
 //! 16  number of fragments 4     28  version 4.0, 2 and 2         directories, fragments, export
 //! ```
 //!
-//! The options tell a person with which level the file was made; readers ignore them. They are a
-//! metadata block that is not compressed: for gzip level 4, window 2, strategies 2; for zstd level 4.
+//! The options record the level with which the file was made; readers ignore them. They are a metadata
+//! block that is not compressed. Its fields, with their lengths in bytes, are for gzip: level 4,
+//! window 2, strategies 2; for zstd: level 4.
 
 use crate::compression::Compression;
 use crate::tables::{MISSING, Tables};

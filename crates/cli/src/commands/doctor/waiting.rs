@@ -41,7 +41,8 @@ fn request(settings: &Settings, value: &str) -> Finding {
             Finding::ok("request", format!("syslog={facility}: jobs request images by syslog"))
         }
         Syslog::Off => {
-            let message = format!("syslog=off: no filler gets the requests of waiting jobs ({value})");
+            let message =
+                format!("syslog=off: no filler gets the requests of waiting jobs ({value})");
             let advice = "remove syslog=off from plugstack.conf, or set filler= to a listener";
             Finding::warn("request", message).advice(advice)
         }

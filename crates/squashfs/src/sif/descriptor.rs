@@ -1,30 +1,30 @@
-//! An object of a SIF file: its record in the table, and its data.
+//! An object of a SIF file: its descriptor in the table, and its data.
 
 use super::Error;
 
-/// The length of a record in bytes.
-pub const RECORD: usize = 585;
+/// The length of a descriptor in bytes.
+pub const DESCRIPTOR: usize = 585;
 
 const PARTITION: i32 = 0x4004;
 const PRIMARY: i32 = 2;
 
-/// An object with its record.
+/// An object with its descriptor.
 #[derive(Debug, Clone)]
 pub struct Object {
-    record: [u8; RECORD],
+    descriptor: [u8; DESCRIPTOR],
     /// The data, which may be replaced; empty for the primary partition.
     pub data: Vec<u8>,
 }
 
 impl Object {
-    pub(super) fn new(record: [u8; RECORD]) -> Self {
-        Self { record, data: Vec::new() }
+    pub(super) fn new(descriptor: [u8; DESCRIPTOR]) -> Self {
+        Self { descriptor, data: Vec::new() }
     }
 
-    /// The bytes of the record.
+    /// The bytes of the descriptor.
     #[must_use]
-    pub fn record(&self) -> &[u8; RECORD] {
-        &self.record
+    pub fn descriptor(&self) -> &[u8; DESCRIPTOR] {
+        &self.descriptor
     }
 
     /// The code of the data type: 0x4001 is a definition file, 0x4004 a partition, 0x4006 JSON.
@@ -36,7 +36,7 @@ impl Object {
     /// The name, up to its first zero byte.
     #[must_use]
     pub fn name(&self) -> &[u8] {
-        let name = self.record.get(73..201).unwrap_or_default();
+        let name = self.descriptor.get(73..201).unwrap_or_default();
         name.split(|byte| *byte == 0).next().unwrap_or_default()
     }
 
@@ -47,14 +47,14 @@ impl Object {
     }
 
     pub(super) fn is_in_use(&self) -> bool {
-        self.record.get(4).is_some_and(|used| *used != 0)
+        self.descriptor.get(4).is_some_and(|used| *used != 0)
     }
 
     /// The offset and size of the data in bytes; `None` if one of them is invalid.
     #[must_use]
     pub fn place(&self) -> Option<(u64, u64)> {
         let number = |at: usize| {
-            let bytes = self.record.get(at..)?.first_chunk()?;
+            let bytes = self.descriptor.get(at..)?.first_chunk()?;
             u64::try_from(i64::from_le_bytes(*bytes)).ok()
         };
         let (offset, size) = (number(17)?, number(25)?);
@@ -75,11 +75,11 @@ impl Object {
     }
 
     fn set(&mut self, at: usize, bytes: &[u8]) {
-        self.record.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+        self.descriptor.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
     }
 
     fn code(&self, at: usize) -> i32 {
-        let bytes = self.record.get(at..).and_then(|bytes| bytes.first_chunk());
+        let bytes = self.descriptor.get(at..).and_then(|bytes| bytes.first_chunk());
         bytes.map_or(0, |bytes| i32::from_le_bytes(*bytes))
     }
 }
