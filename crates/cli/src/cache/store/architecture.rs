@@ -3,8 +3,8 @@
 //!
 //! `ROOT/.sifcache/architecture` contains the declared name. Only this command reads it: jobs
 //! compare the architecture of an image with that of their node. The declaration belongs to the
-//! root and not to plugstack.conf, because plugstack.conf is the same on all nodes, and hosts of
-//! any architecture may fill the root.
+//! root and not to plugstack.conf, because plugstack.conf describes the host that reads it, and hosts
+//! of any architecture may fill the root.
 
 use crate::cache::store::{STATE, metadata};
 use crate::error::Failure;
