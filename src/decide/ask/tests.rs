@@ -53,7 +53,7 @@ fn process_group() -> String {
     fields.split(' ').nth(2).unwrap().to_owned()
 }
 
-/// The command has nothing of the task: no environment, no files, no directory, no process group.
+/// The command inherits nothing from the task: no environment, files, directory or process group.
 #[test]
 fn the_command_inherits_nothing() {
     let script = "{ for word in \"$@\"; do echo \"$word\"; done; readlink /proc/$$/cwd; \
@@ -102,7 +102,7 @@ fn the_command_can_pass_on_news() {
     until(|| crate::spank::connect(request.name().as_bytes()).is_err());
 }
 
-/// Of all processes of a user, one asks at a time.
+/// Of all processes of a user, one sends the request at a time.
 #[test]
 fn the_same_request_is_sent_once() {
     let (directory, path) = program("while [ -d HERE ] && ! [ -e HERE/stop ]; do sleep 0.01; done");
@@ -116,7 +116,7 @@ fn the_same_request_is_sent_once() {
     until(|| send() == Some(Outcome::Started));
 }
 
-/// Names belong to nobody: with the socket of another user, this user still asks.
+/// Every user can take a name: if another user holds it, the request is still sent.
 #[test]
 fn the_socket_of_another_user_is_not_believed() {
     let (directory, path) =

@@ -4,7 +4,7 @@ use sifcache_core::queue::{Entry, State};
 use std::fmt;
 use std::time::Duration;
 
-/// If nobody has answered the request after this time, no filler is running.
+/// If no answer to the request has arrived after this time, no filler is running.
 pub(super) const ANSWER: Duration = Duration::from_secs(2);
 
 /// If the filler has not changed an entry for this time, it is not running any more.

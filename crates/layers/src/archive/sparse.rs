@@ -32,7 +32,7 @@ pub(super) struct Map {
 }
 
 impl Map {
-    /// The map of the current entry; `None` if it is no sparse file. Corrects the name and the size.
+    /// The map of the current entry; `None` if it is not a sparse file. Corrects the name and the size.
     pub(super) fn read<R: Read>(
         entries: &mut Entries<R>,
         fields: &mut Fields,

@@ -76,7 +76,7 @@ fn a_follower_takes_the_place_of_the_leader() {
     assert_eq!(followers.iter().map(is_leader).collect::<Vec<_>>(), [true, false]);
 }
 
-/// A socket as that of the command that requests the image, and a process that knows its name.
+/// The socket of a relay, and a waiting process that has its name.
 fn relayed(test: &str, uid: u32) -> (UnixListener, News) {
     let name = format!("sifcache-test/{}", key(test));
     let relay = UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();

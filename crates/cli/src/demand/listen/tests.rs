@@ -115,7 +115,7 @@ fn other_messages_are_refused() {
     assert_eq!(listener.counters(), Counters { refused: 7, ..Counters::default() });
 }
 
-/// An error of this host's munge is no reason to give up.
+/// After an error of this host's munge, the client tries again.
 #[test]
 fn without_munge_clients_may_try_again() {
     let mut listener = listener(LIMITS);

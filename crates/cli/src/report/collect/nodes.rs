@@ -30,7 +30,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Section<Vec<Node>> {
         read.evidence.nodes().map(|(name, node)| (name, node.used)).collect();
     let row = |(name, host): (&String, &crate::events::logs::read::OfHost)| {
         let last = used.get(name.as_str()).copied().flatten();
-        // A host without a line of the plugin is no node that uses the cache.
+        // A host without a line of the plugin is not a node that uses the cache.
         if last.is_none() && host.outcomes == Outcomes::default() {
             return None;
         }

@@ -82,7 +82,7 @@ fn an_image_that_is_there() {
     let client = subscribe(&mut listener);
     assert_eq!(rest(client), format!("{ACCEPTED}{line}"));
     assert_eq!(listener.subscribers.count(), 0);
-    // It may have been removed if somebody asks for it again.
+    // If it is requested again, it may have been removed.
     assert_eq!(ask(&mut listener, &line_for(1001, "o/i:1")).0, ACCEPTED);
     let client = subscribe(&mut listener);
     let line = tell(&listener.publisher(), State::Queued, 2);
@@ -157,7 +157,7 @@ fn the_number_of_clients_that_wait_is_limited() {
         assert_eq!(answer, expected, "{host}");
         clients.push(stream);
     }
-    // They take no connection, and give their places to nobody.
+    // They take none of the connections for requests, and no other client can displace them.
     for name in ["o/j:1", "o/j:2"] {
         let mut stream =
             TcpStream::connect((one, listener.socket.local_addr().unwrap().port())).unwrap();
