@@ -99,8 +99,10 @@ impl Watch {
         };
         let is_up = self.left(now).is_zero();
         let beat = entry.as_ref().map(|entry| entry.beat);
-        // An entry from before the request may be the answer to an earlier request.
-        let is_new = *self.first.get_or_insert(beat) != beat || now >= ANSWER || is_up;
+        // An entry from before the request may be the answer to an earlier request. One that follows
+        // an entry without an answer is not older, even if both are of the same second.
+        let is_changed = *self.first.get_or_insert(beat) != beat || self.last.is_some();
+        let is_new = is_changed || now >= ANSWER || is_up;
         match entry.as_ref().map(|entry| (entry.state, entry.reason.clone())) {
             Some((State::Done, _)) => return Step::Look,
             Some((State::Refused, why)) if is_new => return Step::End(End::Refused(why)),
@@ -237,6 +239,22 @@ mod tests {
         let mut old = watch();
         assert_eq!(old.see(at(1), entry(State::Refused, 1)), Step::Wait);
         assert_eq!(old.see(at(2), entry(State::Refused, 1)), refused());
+    }
+
+    /// The filler can begin and fail within the second that a beat tells apart. At a site with a
+    /// listener, nothing may follow: the queue files cannot be written if the root is read-only.
+    #[test]
+    fn an_answer_in_the_second_of_the_request_is_believed() {
+        for (state, step) in [
+            (State::Refused, Step::End(End::Refused("why".to_owned()))),
+            (State::Failed, Step::End(End::Failed("why".to_owned()))),
+        ] {
+            for before in [State::Queued, State::Pulling] {
+                let mut watch = watch();
+                assert_eq!(watch.see(at(0), entry(before, 1)), Step::Wait);
+                assert_eq!(watch.see(at(0), entry(state, 1)), step, "{before:?}");
+            }
+        }
     }
 
     #[test]
