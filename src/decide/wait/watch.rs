@@ -63,6 +63,8 @@ pub(crate) struct Watch {
     limit: Duration,
     /// The result of the first poll: the beat of the entry, or `None` if there was no entry.
     first: Option<Option<u64>>,
+    /// An answer that may be older than the request.
+    old: Option<End>,
     /// The last entry that is not final, and the time at which its beat last changed.
     last: Option<(Entry, Duration)>,
     lookups: u32,
@@ -71,7 +73,7 @@ pub(crate) struct Watch {
 impl Watch {
     /// A wait for the image with this printed reference, which ends after `limit`.
     pub(crate) fn new(reference: String, limit: Duration) -> Self {
-        Self { reference, limit, first: None, last: None, lookups: 0 }
+        Self { reference, limit, first: None, old: None, last: None, lookups: 0 }
     }
 
     /// The printed reference of the image.
@@ -103,18 +105,28 @@ impl Watch {
         // an entry without an answer is not older, even if both are of the same second.
         let is_changed = *self.first.get_or_insert(beat) != beat || self.last.is_some();
         let is_new = is_changed || now >= ANSWER || is_up;
-        match entry.as_ref().map(|entry| (entry.state, entry.reason.clone())) {
+        let answer = match entry.as_ref().map(|entry| (entry.state, entry.reason.clone())) {
             Some((State::Done, _)) => return Step::Look,
-            Some((State::Refused, why)) if is_new => return Step::End(End::Refused(why)),
-            Some((State::Failed, why)) if is_new => return Step::End(End::Failed(why)),
-            Some((State::Refused | State::Failed, _)) => return Step::Wait,
-            Some((State::Queued | State::Pulling, _)) => self.lookups = 0,
-            None => {}
+            Some((State::Refused, why)) => Some(End::Refused(why)),
+            Some((State::Failed, why)) => Some(End::Failed(why)),
+            Some((State::Queued | State::Pulling, _)) => {
+                self.lookups = 0;
+                None
+            }
+            None => None,
+        };
+        if let Some(answer) = answer {
+            if is_new {
+                return Step::End(answer);
+            }
+            self.old = Some(answer);
+            return Step::Wait;
         }
         let since = self.remember(entry, now);
         match since {
             _ if is_up => Step::End(End::TimeUp(self.limit)),
-            None if now >= ANSWER => Step::End(End::NoFiller),
+            // The listener's news can have an answer that no queue file has.
+            None if now >= ANSWER => Step::End(self.old.take().unwrap_or(End::NoFiller)),
             Some(since) if now.saturating_sub(since) >= BEAT => Step::End(End::FillerGone),
             _ => Step::Wait,
         }
@@ -255,6 +267,16 @@ mod tests {
                 assert_eq!(watch.see(at(0), entry(state, 1)), step, "{before:?}");
             }
         }
+    }
+
+    /// As if the process with the listener's news had passed on an old answer, and nothing else came.
+    #[test]
+    fn an_old_answer_is_better_than_none() {
+        let mut watch = watch();
+        assert_eq!(watch.see(at(0), entry(State::Failed, 1)), Step::Wait);
+        assert_eq!(watch.see(at(1), Seen::Nothing), Step::Wait);
+        let failed = Step::End(End::Failed("why".to_owned()));
+        assert_eq!(watch.see(at(2), Seen::Nothing), failed);
     }
 
     #[test]
