@@ -73,7 +73,7 @@ impl Reloader {
     }
 
     fn read(&mut self) -> Option<String> {
-        match Policy::load(&self.path) {
+        match load_file(&self.path) {
             Ok(policy) => {
                 let changed = policy != self.policy;
                 self.policy = policy;
@@ -94,11 +94,26 @@ impl Reloader {
     }
 }
 
+/// Reads a regular file. Reading a FIFO would block the filler until somebody writes to it.
+fn load_file(path: &Path) -> Result<Policy, Failure> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => {
+            let problem = "it is not a regular file".to_owned();
+            Err(Failure::Policy { file: path.to_owned(), problem })
+        }
+        _ => Policy::load(path),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Reloader;
+    use rustix::fs::{CWD, Mode, mkfifoat};
     use sifcache_core::reference::Reference;
     use std::fs;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
 
     fn allows(reloader: &mut Reloader, image: &str) -> (bool, Option<String>) {
         let reference = Reference::parse(image.as_bytes()).unwrap();
@@ -133,5 +148,19 @@ mod tests {
         fs::write(&path, "allow = [\"quay.io/**\"]").unwrap();
         let (allowed, message) = allows(&mut reloader, "quay.io/o/i");
         assert!(allowed && message.unwrap().ends_with("it was changed and is in force"));
+    }
+    /// A FIFO without a writer would block whoever opens it.
+    #[test]
+    fn only_a_regular_file_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fill.toml");
+        fs::write(&path, "allow = [\"quay.io/**\"]").unwrap();
+        let mut reloader = Reloader::open(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        mkfifoat(CWD, &path, Mode::RUSR).unwrap();
+        let (sent, answers) = mpsc::channel();
+        thread::spawn(move || sent.send(allows(&mut reloader, "quay.io/o/i")));
+        let (allowed, message) = answers.recv_timeout(Duration::from_secs(60)).unwrap();
+        assert!(allowed && message.unwrap().contains("it is not a regular file"));
     }
 }
