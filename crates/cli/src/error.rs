@@ -12,7 +12,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use text::{list, not_found_by_jobs, output_advice, plugstack_error, show, text, write_advice};
+use text::{
+    list, listen_advice, not_found_by_jobs, output_advice, plugstack_error, show, text,
+    write_advice,
+};
 
 /// Why a subcommand failed. The message states what is wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -259,7 +262,7 @@ pub(crate) enum Failure {
     #[error("{option}: {error}")]
     Munge { option: &'static str, error: sifcache_munge::Error },
     /// The address of `--listen` cannot be used.
-    #[error("--listen {address}: {error}; check that the address is one of this host's")]
+    #[error("--listen {address}: {error}; {}", listen_advice(error))]
     Listen { address: String, error: io::Error },
     /// The listener of the filler cannot be reached, or gives no valid answer.
     #[error("the filler at {address}: {problem}; check that `sifcache fill --listen` runs there")]

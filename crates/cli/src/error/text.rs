@@ -47,6 +47,17 @@ pub(super) fn write_advice(error: &io::Error) -> &'static str {
     }
 }
 
+/// What to check if the listener cannot use its address.
+pub(super) fn listen_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "another program uses the port: `ss -ltnp` shows it; end it, or choose another port"
+        }
+        io::ErrorKind::PermissionDenied => "ports below 1024 need root: choose a larger one",
+        _ => "check that the address is one of this host's",
+    }
+}
+
 /// The remedy for an error while writing to another place, if there is one.
 pub(super) fn output_advice(path: &Path, error: &io::Error) -> String {
     match error.kind() {

@@ -123,3 +123,16 @@ fn clients_learn_why_their_image_is_not_added() {
     assert!(lines.lines().all(|line| line.starts_with("reference=")), "{lines}");
     assert_eq!(end(filler.child).status, Some(143));
 }
+
+#[test]
+fn a_port_that_is_in_use() {
+    let filler = Filler::start(FAILS);
+    let other = Site::new(FAILS);
+    let mut command = other.command(&["--follow", "--listen", &filler.address]);
+    command.env("LD_LIBRARY_PATH", filler.site.directory.path());
+    let output = end(Running(Some(command.spawn().unwrap())));
+    let expected = format!("sifcache: --listen {}: Address already in use", filler.address);
+    assert!(output.stderr.starts_with(&expected), "{output:?}");
+    assert!(output.stderr.contains("; another program uses the port: "), "{output:?}");
+    assert_eq!(output.status, Some(69), "{output:?}");
+}
