@@ -233,7 +233,7 @@ fn the_queue_is_shown_to_everybody() {
     assert!(text.contains("quiet hours"), "{text}");
     done(&tree);
     let text = queue(&[]);
-    assert!(text.contains("1 images were added within the last 10 minutes (--all)"), "{text}");
+    assert!(text.contains("1 image was added within the last 10 minutes (--all)"), "{text}");
     assert!(queue(&["--all"]).contains("done   o/new:1"));
     let object: Value = serde_json::from_str(&queue(&["--json"])).unwrap();
     assert_eq!(object["images"][0]["state"], json!("done"));
