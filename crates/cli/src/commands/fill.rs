@@ -48,6 +48,8 @@ use std::sync::Mutex;
 ///
 /// The policy is read again when its file changes. docs/on-demand.md has the details.
 #[derive(Debug, Args)]
+// clap does not check `requires` if what is required conflicts with another argument that was given,
+// as `once`, `follow` and `check` do.
 #[command(after_long_help = EXAMPLES)]
 #[command(group = clap::ArgGroup::new("manner").required(true))]
 pub(crate) struct Fill {
@@ -63,7 +65,7 @@ pub(crate) struct Fill {
     #[arg(long, value_name = "REF", group = "manner")]
     check: Option<String>,
     /// With --check: the answer to this user; by default, to as many users as have to ask
-    #[arg(long, value_name = "USER", requires = "check")]
+    #[arg(long, value_name = "USER", requires = "check", conflicts_with_all = ["once", "follow"])]
     user: Option<String>,
     /// Read this log; - is standard input. By default, the journal of this host, else
     /// /var/log/syslog or /var/log/messages
@@ -71,7 +73,7 @@ pub(crate) struct Fill {
     log: Vec<PathBuf>,
     /// With --follow: accept requests on this address, signed by munge. Logs are then only read if
     /// --log names them
-    #[arg(long, value_name = "ADDRESS[:PORT]", requires = "follow")]
+    #[arg(long, value_name = "ADDRESS[:PORT]", requires = "follow", conflicts_with_all = ["once", "check"])]
     listen: Option<Address>,
     /// How far back the first run reads: 2h, 7d
     #[arg(long, value_name = "TIME", default_value = "1d", value_parser = format::parse_age)]
@@ -98,7 +100,7 @@ pub(crate) struct Fill {
     #[arg(long, value_name = "METHOD[:LEVEL]")]
     compression: Option<Compression>,
     /// With --once: show what would be pulled, and in which order
-    #[arg(long, requires = "once")]
+    #[arg(long, requires = "once", conflicts_with_all = ["follow", "check"])]
     dry_run: bool,
     /// Print one JSON object per event
     #[arg(long)]
@@ -122,9 +124,10 @@ Exit status:
    0  every image that the policy allows now is in the cache; with --check, it allows the image
    1  some images could not be added; with --check, the policy does not allow the image
   64  wrong usage, or an invalid image reference
-  65  a file is not a readable log
-  69  another filler runs for this image root, no runtime is installed, or the log cannot be read
+  69  another filler runs for this image root, no runtime is installed, this host has no log, or
+      --listen cannot use its address
   73  something cannot be written
+  74  a log or the policy cannot be read
   77  not permitted
   78  the policy or the site's settings are invalid or missing, or jobs would not trust the image
       root

@@ -54,7 +54,7 @@ pub(crate) struct Refresh {
     #[arg(long)]
     all: bool,
     /// With --all: also pull images whose digest is unknown
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "references")]
     unknown: bool,
     /// Report outdated images without pulling them
     #[arg(long)]

@@ -93,6 +93,7 @@ Exit status:
   64  wrong usage, or an invalid image reference
   65  a line of a list is not a valid image reference
   69  no filler answers, or the request cannot be sent
+  74  reading or writing failed
   75  the time is up, or the filler is busy: try again later
   78  the site's settings are invalid or missing
  130  interrupted; the requests remain
