@@ -31,6 +31,12 @@ pub(crate) struct Event {
     pub(crate) refused: Vec<(PathBuf, String)>,
 }
 
+/// Whether a text after `sifcache: ` that is no event looks like one. The shim and the command also
+/// write messages for the admins to syslog, such as `docker.io/o/i:1 cannot be requested: …`.
+pub(crate) fn is_like_one(message: &str) -> bool {
+    message.contains("event=")
+}
+
 /// Parses the text after `sifcache: `; returns `None` if the plugin would not write it like this.
 pub(crate) fn parse(message: &str) -> Option<Event> {
     let (times, message) = repeated(message.trim());

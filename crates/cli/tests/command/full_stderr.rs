@@ -25,7 +25,7 @@ impl Site {
         let plugstack = format!("optional spank_sifcache.so image_root={}\n", site.text("root"));
         fs::write(site.path("plugstack.conf"), plugstack).unwrap();
         // A forged line, about which `misses` prints a remark.
-        fs::write(site.path("log"), "Nov 23 13:37:14 n1 spank_sifcache[77]: image served\n")
+        fs::write(site.path("log"), "Nov 23 13:37:14 n1 spank_sifcache[77]: event=served\n")
             .unwrap();
         site
     }

@@ -14,9 +14,9 @@ use sifcache_core::fields;
 /// The kind of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// A line of another program.
+    /// A line of another program, or a message for the admins.
     Other,
-    /// A line with our program name that the plugin would not write, or that another user sent.
+    /// An event that the plugin would not write like this, or that another user sent.
     Forged,
     /// A line that seems to be from the plugin, but is truncated or has an unknown form.
     Unread,
@@ -88,8 +88,11 @@ pub(crate) fn read(line: &[u8], now: Timestamp) -> Placed<Found> {
 
 fn classify(parts: &Parts<'_>, now: Timestamp) -> Found {
     let Some(event) = event::parse(&parts.message) else {
-        let is_part = parts.message.contains("event=hit");
-        return if is_part { Found::Unread } else { Found::Forged };
+        return match &parts.message {
+            message if message.contains("event=hit") => Found::Unread,
+            message if event::is_like_one(message) => Found::Forged,
+            _ => Found::Other,
+        };
     };
     let sender = parts.entry.as_ref().and_then(Entry::sender);
     if !sender.is_none_or(|uid| uid == "0" || uid == event.uid.to_string()) {
@@ -169,6 +172,7 @@ mod tests {
             ("2026-11-24T03:03:15Z n1 cron: sifcache", Found::Other),
             ("2026-11-24T03:03:15Z n1 sifcache: event=hit job=9 ste", Found::Unread),
             ("2026-11-24T03:03:15Z n1 sifcache: event=miss uid=x", Found::Forged),
+            ("2026-11-24T03:03:15Z n1 sifcache: o/i:1 cannot be requested: x", Found::Other),
         ] {
             assert_eq!(read(line.as_bytes(), now).found, expected, "{line}");
         }

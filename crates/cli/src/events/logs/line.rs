@@ -10,9 +10,9 @@ use std::borrow::Cow;
 /// The kind of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A line of another program.
+    /// A line of another program, or a message for the admins.
     Other,
-    /// A line with our program name that the plugin would not write, or that another user sent.
+    /// An event that the plugin would not write like this, or that another user sent.
     Forged,
     /// A line that seems to be from the plugin, but is truncated or has an unknown form.
     Unread,
@@ -91,7 +91,11 @@ pub(super) fn parts(line: &str, now: Timestamp) -> Result<Parts<'_>, Line> {
 fn classify(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Timestamp) -> Line {
     let Some(event) = event::parse(message) else {
         // A truncated hit must not be ignored silently.
-        return if message.contains("event=hit") { Line::Unread } else { Line::Forged };
+        return match () {
+            () if message.contains("event=hit") => Line::Unread,
+            () if event::is_like_one(message) => Line::Forged,
+            () => Line::Other,
+        };
     };
     // The plugin's lines are sent by a job's own processes, and the journal records the sender of a
     // line, so the user IDs must match unless root sent the line.

@@ -24,9 +24,9 @@ const BY_MESSAGE: [&str; 2] = ["syslog", "journal"];
 /// The kind of a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// A hit, or a line of another program.
+    /// A hit, a message for the admins, or a line of another program.
     Other,
-    /// A line with our program name that the plugin would not write, or that another user sent.
+    /// An event that the plugin would not write like this, or that another user sent.
     Forged,
     /// A line that seems to be from the plugin, but is truncated or has an unknown form.
     Unread,
@@ -66,7 +66,8 @@ fn without_message(line: &Line, text: &str) -> Found {
 
 fn classify(parts: &Parts<'_>, now: Timestamp) -> Found {
     let Some(event) = event::parse(&parts.message) else {
-        return if parts.message.contains("event=hit") { Found::Other } else { Found::Forged };
+        let is_miss = event::is_like_one(&parts.message) && !parts.message.contains("event=hit");
+        return if is_miss { Found::Forged } else { Found::Other };
     };
     if event.image.is_some() {
         return Found::Other;

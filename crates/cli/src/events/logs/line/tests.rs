@@ -90,13 +90,18 @@ fn unreadable_plugin_lines_are_recognized() {
 #[test]
 fn lines_that_bear_our_name() {
     for line in [
-        "2026-02-24T03:03:15Z n1 sifcache: inactive: x".to_owned(),
+        "2026-02-24T03:03:15Z n1 sifcache: event=x".to_owned(),
         "2026-02-24T03:03:15Z n1 sifcache: event=miss uid=1 reference=../../etc/passwd".to_owned(),
         journal(r#""SYSLOG_IDENTIFIER":"sifcache","MESSAGE":[1,2]"#),
         // A user sent a line with the user ID of another user.
         ours("1002"),
     ] {
         assert_eq!(read(&line, now()), Line::Forged, "{line}");
+    }
+    // The shim and the command write messages for the admins.
+    for message in ["inactive: x", "docker.io/o/i:1 cannot be requested: munged does not answer"] {
+        let line = format!("2026-02-24T03:03:15Z n1 sifcache: {message}");
+        assert_eq!(read(&line, now()), Line::Other, "{line}");
     }
 }
 
