@@ -51,18 +51,18 @@ use std::sync::Mutex;
 // clap does not check `requires` if what is required conflicts with another argument that was given,
 // as `once`, `follow` and `check` do.
 #[command(after_long_help = EXAMPLES)]
-#[command(group = clap::ArgGroup::new("manner").required(true))]
+#[command(group = clap::ArgGroup::new("mode").required(true))]
 pub(crate) struct Fill {
     #[command(flatten)]
     site: Site,
     /// Process the requests that are in the logs now, and exit
-    #[arg(long, group = "manner")]
+    #[arg(long, group = "mode")]
     once: bool,
     /// Process requests until a signal arrives
-    #[arg(long, group = "manner")]
+    #[arg(long, group = "mode")]
     follow: bool,
     /// Print how the policy answers a request for this image, and why; change nothing
-    #[arg(long, value_name = "REF", group = "manner")]
+    #[arg(long, value_name = "REF", group = "mode")]
     check: Option<String>,
     /// With --check: the answer to this user; by default, to as many users as have to ask
     #[arg(long, value_name = "USER", requires = "check", conflicts_with_all = ["once", "follow"])]

@@ -186,7 +186,7 @@ fn the_help_has_the_status_of_a_log_that_cannot_be_read() {
 }
 
 #[test]
-fn options_of_one_manner_are_wrong_with_another() {
+fn options_of_one_mode_are_refused_in_another() {
     let site = Site::new(PULLS);
     for words in [
         &["--once", "--listen", "127.0.0.1"][..],

@@ -88,10 +88,10 @@ pub(crate) fn read(line: &[u8], now: Timestamp) -> Placed<Found> {
 
 fn classify(parts: &Parts<'_>, now: Timestamp) -> Found {
     let Some(event) = event::parse(&parts.message) else {
-        return match &parts.message {
-            message if message.contains("event=hit") => Found::Unread,
-            message if event::is_like_one(message) => Found::Forged,
-            _ => Found::Other,
+        return match event::is_like_one(&parts.message) {
+            true if parts.message.contains("event=hit") => Found::Unread,
+            true => Found::Forged,
+            false => Found::Other,
         };
     };
     let sender = parts.entry.as_ref().and_then(Entry::sender);

@@ -90,11 +90,11 @@ pub(super) fn parts(line: &str, now: Timestamp) -> Result<Parts<'_>, Line> {
 /// Classifies a message with our program name.
 fn classify(message: &str, sender: Option<&str>, time: Option<Timestamp>, now: Timestamp) -> Line {
     let Some(event) = event::parse(message) else {
-        // A truncated hit must not be ignored silently.
-        return match () {
-            () if message.contains("event=hit") => Line::Unread,
-            () if event::is_like_one(message) => Line::Forged,
-            () => Line::Other,
+        return match event::is_like_one(message) {
+            // A truncated hit must not be ignored silently.
+            true if message.contains("event=hit") => Line::Unread,
+            true => Line::Forged,
+            false => Line::Other,
         };
     };
     // The plugin's lines are sent by a job's own processes, and the journal records the sender of a
