@@ -10,11 +10,14 @@ use anyhow::Result;
 /// The directory of the images.
 const MANY: &str = "/srv/many";
 
-/// Makes 10,000 images. Each has the header and the size of a real image, and a hole instead of the
-/// data.
+/// The bytes at the start of a SIF file with everything that `list` and `verify` read: the header, the
+/// table of descriptors, and the superblock of the root file system.
+const HEAD: usize = 65_536;
+
+/// Makes 10,000 images. Each has the head and the size of a real image, and a hole instead of the data.
 pub(crate) fn make() -> Result<()> {
     let script = format!(
-        "rm -rf {MANY} {VIEW}; size=$(stat --format %s {sif}); head -c 128 {sif} >/tmp/header
+        "rm -rf {MANY} {VIEW}; size=$(stat --format %s {sif}); head -c {HEAD} {sif} >/tmp/header
          for group in $(seq 100); do
             mkdir -p {MANY}/group$group/team && cd {MANY}/group$group/team
             for number in $(seq 100); do
