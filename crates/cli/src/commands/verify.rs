@@ -9,7 +9,7 @@ mod signature;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::inspect::file::File;
-use crate::inspect::finding::Finding;
+use crate::inspect::finding::{ABSENT, Finding};
 use crate::inspect::fix::Fix;
 use crate::inspect::survey::{self, Survey};
 use crate::options::{REFERENCE, Site};
@@ -23,6 +23,7 @@ use jiff::SignedDuration;
 use report::{FixResult, Report};
 use sifcache_core::settings::Settings;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 /// Maximum number of rounds of `--fix`: a fix can reveal another problem, which is fixed in the
@@ -99,6 +100,9 @@ pub(crate) fn run(args: &Verify) -> Result<Exit, Failure> {
         false => (survey::survey(&settings, timeout)?, Vec::new()),
     };
     let mut findings = chosen.findings(&survey);
+    // A chosen path that a fix has removed or renamed is not missing.
+    let was_fixed = |path: &Path| fixed.iter().any(|one| !one.failed && one.path == path);
+    findings.retain(|finding| finding.token != ABSENT || !was_fixed(&finding.path));
     let files: Vec<&File> = chosen.files(&survey.files);
     if args.deep {
         findings.extend(deep::read(

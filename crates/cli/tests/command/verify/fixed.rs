@@ -40,6 +40,17 @@ fn a_digest_link_that_leads_nowhere() {
     assert!(!tree.path(&digest).is_symlink() && tree.path("root/o/i:2").is_symlink());
 }
 
+/// As `report` proposes for such a link.
+#[test]
+fn a_chosen_path_that_a_fix_removes() {
+    let Some(tree) = Tree::new() else { return };
+    let digest = format!("root/o/i@sha256:{}", "0f".repeat(32));
+    tree.link("i:1", &digest);
+    let object = tree.object(&["--fix", &tree.text(&digest)]);
+    assert_eq!(object["fixed"].as_array().unwrap().len(), 1, "{object:#}");
+    assert_eq!((&object["problems"], &object["findings"]), (&0.into(), &Value::Array(Vec::new())));
+}
+
 /// None of these files is removed, renamed, made readable for everybody, or given a different
 /// owner.
 #[test]
