@@ -227,8 +227,8 @@ fn users(number: u32) -> String {
 fn remarks(filler: Filler, hidden: usize) -> String {
     let mut text = String::new();
     if hidden > 0 {
-        let were = if hidden == 1 { "image was" } else { "images were" };
-        text.push_str(&format!("{hidden} {were} added within the last 10 minutes (--all)\n"));
+        let images = format::count(hidden, "image was", "images were");
+        text.push_str(&format!("{images} added within the last 10 minutes (--all)\n"));
     }
     if filler == Filler::Silent {
         text.push_str("the queue has not changed for a minute: no filler seems to run\n");

@@ -98,7 +98,8 @@ impl Policy {
     /// The pattern that allows the image.
     ///
     /// # Errors
-    /// The image is denied, or no pattern allows it; the message names the rule.
+    /// The image is denied, or no pattern allows it, or its registry is not in the normal form; the
+    /// message names the rule.
     pub(crate) fn rule(&self, reference: &Reference) -> Result<String, String> {
         if let Some(pattern) = self.deny.iter().find(|pattern| pattern.denies(reference)) {
             return Err(format!("deny has {pattern}"));
@@ -106,6 +107,10 @@ impl Policy {
         if let Some(pattern) = self.deny.iter().find(|pattern| pattern.may_deny(reference)) {
             let why = "the digest may be the one of such a tag: ask for a tag";
             return Err(format!("deny has {pattern}, and {why}"));
+        }
+        // The cache would get a file for each spelling.
+        if let Some(normal) = pattern::other_spelling(reference) {
+            return Err(format!("another spelling of {normal}, which can be requested instead"));
         }
         let allowed = self.allow.iter().find(|pattern| pattern.allows(reference));
         allowed.map(ToString::to_string).ok_or_else(|| "no pattern in allow matches it".to_owned())

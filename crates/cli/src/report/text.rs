@@ -7,6 +7,7 @@ use super::data::{Report, Section};
 use crate::events::count::Commands;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
+use std::fmt::Display;
 
 /// The maximum number of problems that are listed.
 const PROBLEMS: usize = 5;
@@ -20,7 +21,7 @@ pub(crate) fn summary(report: &Report) -> String {
         "cache:",
         said(&report.cache, &|cache| match cache.unread() {
             Some(why) => format!("unknown: {}", escape_for_terminal(why.as_ref())),
-            None => format!("{} images, {}", cache.images, format::size(cache.bytes)),
+            None => format!("{}, {}", images(cache.images), format::size(cache.bytes)),
         }),
     );
     line(
@@ -34,10 +35,10 @@ pub(crate) fn summary(report: &Report) -> String {
     line(
         "misses:",
         said(&report.misses, &|misses| {
-            let (missing, added) = (misses.list.total, misses.added_since);
-            format!("{}; {missing} references are missing, {added} were added since", {
-                commands(report.totals.data.misses)
-            })
+            let missing = format::count(misses.list.total, "reference is", "references are");
+            let added = format::count(misses.added_since, "was", "were");
+            let commands = commands(report.totals.data.misses);
+            format!("{commands}; {missing} missing, {added} added since")
         }),
     );
     line("saved:", said(&report.totals, &|totals| saved(totals.saved, totals.saved_once_per_user)));
@@ -52,7 +53,11 @@ fn unused_images(report: &Report, unused: &Unused) -> String {
         true => ", in the image roots that could be read",
         false => "",
     };
-    format!("{} images, {}, for {age}{which}", unused.images, format::size(unused.bytes))
+    format!("{}, {}, for {age}{which}", images(unused.images), format::size(unused.bytes))
+}
+
+fn images<N: Display + PartialEq + From<u8>>(number: N) -> String {
+    format::count(number, "image", "images")
 }
 
 /// The figures of a section, or why there are none.
@@ -76,13 +81,18 @@ fn period(report: &Report) -> String {
 
 fn commands(commands: Commands) -> String {
     let Commands { launches, pulls, builds } = commands;
-    format!("{launches} launches, {pulls} pulls, {builds} builds")
+    [(launches, "launch", "launches"), (pulls, "pull", "pulls"), (builds, "build", "builds")]
+        .map(|(number, one, many)| format::count(number, one, many))
+        .join(", ")
 }
 
 fn saved(saved: Saved, once_per_user: u64) -> String {
     let unknown = match saved.unknown {
         0 => String::new(),
-        unknown => format!("; the images of {unknown} hits have an unknown size"),
+        unknown => {
+            let hits = format::count(unknown, "hit", "hits");
+            format!("; {hits} of images with an unknown size")
+        }
     };
     let (least, most) = (format::size(once_per_user), format::size(saved.bytes));
     format!("{least} (once per user) to {most} (each hit) not downloaded{unknown}")
@@ -132,7 +142,7 @@ mod tests {
             "cache:    120 images, 480.00 GiB",
             "hits:     120345 launches, 321 pulls, 12 builds, 98.9 % of all",
             "misses:   1234 launches, 45 pulls, 0 builds; 9 references are missing, 5 were added",
-            "the images of 17 hits have an unknown size",
+            "17 hits of images with an unknown size",
             "unused:   15 images, 180.00 GiB, for 60d, in the image roots that could be read",
             "problems: 3, and notes: 2",
             "  /shared/sif: is 95 % full: sifcache gc --fill-level 90%:80% --dry-run",

@@ -2,7 +2,14 @@
 
 use indicatif::BinaryBytes;
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, tz::TimeZone};
+use std::fmt::Display;
 use std::time::Duration;
+
+/// A number with its noun in the singular or the plural: `1 image`, `2 images`.
+pub(crate) fn count<N: Display + PartialEq + From<u8>>(number: N, one: &str, many: &str) -> String {
+    let noun = if number == N::from(1) { one } else { many };
+    format!("{number} {noun}")
+}
 
 /// Formats a number of bytes: `1.20 GiB`.
 pub(crate) fn size(bytes: u64) -> String {
@@ -25,7 +32,7 @@ pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
 /// # Errors
 /// The text is not a valid duration; clap prints the message after the invalid value.
 pub(crate) fn parse_age(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || format!("'{text}' is not a valid time; write it as 12h, 90d, 8w or 1y");
+    let wrong = || format!("'{text}' is not a valid time; write it as 30m, 12h, 90d, 8w or 1y");
     let span: Span = text.parse().map_err(|_| wrong())?;
     // Years are counted from the start of 2023, which has 365 days.
     let start = jiff::civil::date(2023, 1, 1);
@@ -67,6 +74,12 @@ pub(crate) fn minute(time: Timestamp) -> String {
 mod tests {
     use super::{ago, parse_age, parse_size, size};
     use jiff::{SignedDuration, Timestamp};
+
+    #[test]
+    fn a_noun_has_the_number_of_its_count() {
+        let text = |number: u64| super::count(number, "image is", "images are");
+        assert_eq!([0, 1, 2].map(text), ["0 images are", "1 image is", "2 images are"]);
+    }
 
     #[test]
     fn sizes_are_powers_of_1024() {

@@ -128,6 +128,12 @@ fn normal(text: &str) -> String {
     }
 }
 
+/// The normal form of the reference, if that is another one.
+pub(super) fn other_spelling(reference: &Reference) -> Option<String> {
+    let text = reference.to_string();
+    Some(normal(&text)).filter(|normal| *normal != text)
+}
+
 /// The normal form of a registry: host names are not case-sensitive, and the default port may be
 /// omitted. Without this, `Quay.io:443` would not be denied with `quay.io`.
 pub(super) fn registry(host: &str) -> String {

@@ -131,6 +131,27 @@ fn verdicts_name_the_rule() {
     assert_eq!(judge(&full, "o/i", &[1, 3], false), unlisted);
 }
 
+/// Otherwise a user could have each image added once for each spelling of its registry.
+#[test]
+fn registries_have_one_spelling() {
+    let policy = policy("allow = [\"**\"]\ndeny = [\"ghcr.io/**\"]");
+    for (image, expected) in [
+        ("DOCKER.IO/o/i:1", "another spelling of docker.io/o/i:1,"),
+        ("index.docker.io/o/i:1", "another spelling of docker.io/o/i:1,"),
+        ("quay.io:443/o/i", "another spelling of quay.io/o/i,"),
+        ("oras://Quay.io/o/i:1", "another spelling of oras://quay.io/o/i:1,"),
+        ("GHCR.io/o/i:1", "deny has ghcr.io/**"),
+    ] {
+        let reference = Reference::parse_printed(image.as_bytes()).unwrap();
+        let reason = policy.rule(&reference).unwrap_err();
+        assert!(reason.starts_with(expected), "{image}: {reason}");
+    }
+    for image in ["docker.io/o/i:1", "quay.io:5000/o/i", "quay.io/o/i:Tag"] {
+        let reference = Reference::parse_printed(image.as_bytes()).unwrap();
+        assert!(policy.rule(&reference).is_ok(), "{image}");
+    }
+}
+
 /// The same image has a tag and a digest.
 #[test]
 fn a_denied_tag_cannot_be_requested_by_its_digest() {
@@ -175,7 +196,7 @@ fn errors_name_the_line_the_key_and_what_is_allowed() {
             "allow=[]\nmax-size = 5",
             "line 2: max-size: invalid type: integer `5`, expected a string",
         ),
-        ("allow=[]\nwindow = \"x\"", "line 2: window: 'x' is not a valid time; write it as 12h"),
+        ("allow=[]\nwindow = \"x\"", "line 2: window: 'x' is not a valid time; write it as 30m"),
         (
             "allow=[]\nquiet = [\"8-9\"]",
             "line 2: quiet: \"8-9\" is not a valid period; write it as",

@@ -172,5 +172,5 @@ fn of_root(path: &Path, why: &str, commands: u64) -> Problem {
 }
 
 fn jobs(commands: u64) -> String {
-    if commands == 1 { "1 command".to_owned() } else { format!("{commands} commands") }
+    format::count(commands, "command", "commands")
 }
