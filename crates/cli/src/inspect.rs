@@ -1,5 +1,4 @@
-//! What is wrong with the files under the image roots, as far as that shows without reading whole
-//! images.
+//! Finds problems with the files under the image roots, without reading complete images.
 
 pub(crate) mod file;
 pub(crate) mod finding;

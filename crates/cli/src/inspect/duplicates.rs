@@ -36,8 +36,8 @@ pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
     findings
 }
 
-/// The usable files that are the only one of their reference and have a universal name, which are
-/// nearly all; and the others by reference.
+/// Splits the usable files in two: those that are the only file of their reference and have a
+/// universal name, which are nearly all, and the others, grouped by reference.
 fn groups(files: &[File]) -> (Vec<u32>, BTreeMap<String, Vec<usize>>) {
     let file = |index: u32| files.get(usize::try_from(index).ok()?);
     let key = |index: u32| file(index).filter(|file| file.is_usable()).and_then(|file| file.key);
@@ -54,9 +54,10 @@ fn groups(files: &[File]) -> (Vec<u32>, BTreeMap<String, Vec<usize>>) {
     (alone, groups)
 }
 
-/// Calls `take` with the numbers below `count` that have each key, in their order.
+/// Calls `take` once for each key, with the numbers below `count` that have this key, in ascending
+/// order.
 fn each_key(count: u32, key: &dyn Fn(u32) -> Option<NonZeroU64>, take: &mut dyn FnMut(&[u32])) {
-    // There can be hundreds of thousands of files, so only a half of each key is held.
+    // There can be hundreds of thousands of files, so only half of each key is kept in memory.
     let half = |number: u32| Some((u32::try_from(key(number)?.get() >> 32).ok()?, number));
     let mut halves: Vec<(u32, u32)> = (0..count).filter_map(half).collect();
     halves.sort_unstable();

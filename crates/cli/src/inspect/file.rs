@@ -1,7 +1,7 @@
 //! One file under an image root, and its state for jobs.
 //!
-//! A cache can contain hundreds of thousands of names, so a file holds little, and what is rarely
-//! needed is derived or read again.
+//! A cache can contain hundreds of thousands of names, so [`File`] is small: data that are rarely
+//! needed are derived or read again.
 
 use super::paths::Paths;
 use super::spelling;
@@ -39,9 +39,9 @@ pub(crate) struct File {
     pub(crate) root: u32,
     /// A hash of the normal form of the reference that leads a job to this name, if there is one.
     pub(crate) key: Option<NonZeroU64>,
-    /// Whether all spellings of its reference lead to it.
+    /// Whether its name is looked up for all spellings of its reference.
     pub(crate) is_universal: bool,
-    /// Whether all spellings of its reference lead a job to it.
+    /// Whether jobs find it for all spellings of its reference.
     pub(crate) is_found: bool,
     /// Its state, unless it is a valid image.
     refused: Option<Box<State>>,
@@ -51,7 +51,7 @@ pub(crate) struct File {
     restricted: Option<Box<Access>>,
     /// The index of the file under whose name the record of this one is stored.
     pub(crate) recorded: Option<u32>,
-    /// What that record says.
+    /// Data from that record.
     pub(crate) known: Option<Known>,
     /// Data that few files have.
     pub(crate) rare: Option<Box<Rare>>,
@@ -71,7 +71,7 @@ pub(crate) struct Rare {
     pub(crate) found_as: Vec<String>,
 }
 
-/// What the record of a file says.
+/// Data from the record of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Known {
     seconds: i64,
@@ -123,7 +123,7 @@ impl Target {
     }
 }
 
-/// The image root of files, and what is known about all of them.
+/// The image root of files, and data that all of them share.
 pub(crate) struct Place<'a> {
     /// The index of the root.
     pub(crate) index: u32,
@@ -306,8 +306,8 @@ fn key(reference: &Reference) -> NonZeroU64 {
 }
 
 impl Place<'_> {
-    /// The state of a file, and the damage to its root file system. `located` is the result of the
-    /// walk of a job to it, if a reference leads to its name.
+    /// The state of a file, and the damage to its root file system. `located` is the result of a
+    /// job's path lookup, if a reference leads to its name.
     fn state(
         &self,
         path: &Path,

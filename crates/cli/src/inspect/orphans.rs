@@ -78,7 +78,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// `Path` would compare all components.
+/// Compares bytes, which is faster than [`Path::starts_with`], which compares all components.
 fn is_below(path: &Path, directory: &Path) -> bool {
     path.as_os_str().as_bytes().starts_with(directory.as_os_str().as_bytes())
 }

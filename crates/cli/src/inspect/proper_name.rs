@@ -113,8 +113,8 @@ fn proper_component(text: &str) -> String {
     proper
 }
 
-/// Replaces each run of invalid characters by `instead`, and removes separators at the ends of the
-/// remaining words.
+/// Replaces each run of invalid characters with `instead`, and removes separators at the ends of
+/// the remaining words.
 fn tame(text: &str, is_legal: impl Fn(char) -> bool, instead: &str) -> String {
     let words = text.split(|c| !is_legal(c)).map(|word| word.trim_matches(['.', '_', '-']));
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(instead)

@@ -170,7 +170,7 @@ fn access(root: &Path, paths: &Paths, watchdog: &Watchdog) -> DirectoryAccess {
     let mut last = None;
     for number in 0..paths.len() {
         let directory = paths.get(number).parent().unwrap_or(root);
-        // `Path` would compare all components.
+        // A comparison of `Path` values would compare all components.
         if last.replace(directory.as_os_str()) != Some(directory.as_os_str()) {
             watchdog.at(directory, || access.directory(directory));
         }
