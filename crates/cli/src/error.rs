@@ -53,8 +53,8 @@ pub(crate) enum Failure {
     NoOwnRoot(String),
     /// No time is between `--since` and `--until`.
     #[error(
-        "--since ({}) is not before --until ({}): no time is between them; an age such as 30d is \
-         that long before now, and the time of --until itself is left out",
+        "--since ({}) is not before --until ({}), so the period is empty; an age such as 30d means \
+         that long ago, and --until is exclusive",
         format::minute(*.since), format::minute(*.until)
     )]
     EmptyPeriod { since: Timestamp, until: Timestamp },
@@ -212,7 +212,7 @@ pub(crate) enum Failure {
     /// The registry does not have the image, or cannot be queried.
     #[error("{0}")]
     Registry(String),
-    /// The registry asks for a pause of this length; zero means that it does not say how long.
+    /// The registry asks the client to retry after this delay; zero if it states no delay.
     #[error("{message}")]
     Busy { message: String, delay: Duration },
     /// The pull takes too long, for this reason.
@@ -233,7 +233,7 @@ pub(crate) enum Failure {
     /// The network client cannot be created.
     #[error("cannot use the network: {0}")]
     Network(io::Error),
-    /// The user gave no answer to `--docker-login`.
+    /// The prompt of `--docker-login` was not answered.
     #[error("--docker-login: {0}")]
     NoLogin(io::Error),
     /// There is no terminal for `--docker-login`.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use std::process::ExitCode;
 
-/// Exit status of the command. Values above 63 are those of sysexits(3).
+/// Exit status of the command. Values from 64 to 78 are those of sysexits(3), and higher ones are
+/// those of signals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exit(u8);
 

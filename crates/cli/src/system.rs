@@ -1,5 +1,5 @@
-//! Processes, signals, the service manager, thread pools, work that may hang, files that are replaced
-//! as a whole, and the nodes that Slurm lists.
+//! Processes, signals, the service manager, thread pools, timeouts for work that may hang, atomic
+//! replacement of files, and the nodes that Slurm lists.
 
 pub(crate) mod helper;
 pub(crate) mod hostlist;

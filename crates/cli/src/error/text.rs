@@ -58,7 +58,7 @@ pub(super) fn listen_advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// The remedy for an error while writing to another place, if there is one.
+/// The remedy for an error while writing outside of the image roots, if there is one.
 pub(super) fn output_advice(path: &Path, error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "; run this as a user that may write there".to_owned(),

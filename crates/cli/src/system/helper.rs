@@ -1,8 +1,9 @@
 //! Work in a helper process: this command, called again with a hidden subcommand.
 //!
-//! A process that waits for a file server may be beyond every signal, and so may a process of which
-//! one thread waits: it cannot even end. A helper process can be left behind. Its output therefore
-//! ends with an empty line, and not only with its process.
+//! A process that is blocked on a hung file server may be in uninterruptible sleep (state D), where
+//! no signal ends it. Even a single thread in this state keeps its whole process from exiting. A
+//! helper process can be abandoned instead. An empty line marks the end of its output, because the
+//! process itself may never end.
 
 use std::env;
 use std::ffi::OsStr;
@@ -12,7 +13,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
-/// Why there is no answer of a helper process.
+/// Why a helper process gave no answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NoAnswer {
     /// It could not be started, or ended without an answer. This says nothing about a file server.
@@ -24,7 +25,7 @@ pub(crate) enum NoAnswer {
 /// The lines that this command prints with these arguments.
 ///
 /// # Errors
-/// Their end does not come within the limit, or the command cannot be run.
+/// The output is not complete within the limit, or the command cannot be run.
 pub(crate) fn lines<A: AsRef<OsStr>>(
     arguments: &[A],
     limit: Duration,
@@ -49,14 +50,14 @@ pub(crate) fn lines<A: AsRef<OsStr>>(
         RecvTimeoutError::Timeout => NoAnswer::TimedOut,
         RecvTimeoutError::Disconnected => NoAnswer::Failed,
     });
-    // Nobody waits for its end.
+    // Not `wait`, which would block if the process is in uninterruptible sleep.
     let _ = child.kill();
     let _ = child.try_wait();
     lines
 }
 
-/// Prints the lines of a helper process, and the end of its output. A reader that is gone is no
-/// error.
+/// Prints the lines of a helper process, and the empty line that ends its output. A closed pipe is
+/// not an error.
 pub(crate) fn answer(lines: &[&String]) {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     let _ = io::stdout().write_all((text + "\n").as_bytes());

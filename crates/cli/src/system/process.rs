@@ -39,7 +39,7 @@ pub(crate) struct Answer {
     pub(crate) stderr: String,
 }
 
-/// The reason why there is no output.
+/// Why a program has no output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunError {
     /// There is no such program.

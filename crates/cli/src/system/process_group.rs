@@ -1,5 +1,5 @@
-//! Runs a program and all processes that it starts in a separate process group. Ctrl-C reaches only
-//! this command, and no process of the group outlives this command.
+//! Runs a program, and all processes that it starts, in a process group of their own. Ctrl-C then
+//! reaches only this command, and no process of the group outlives this command.
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io::{self, BufReader, Read};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// Interval for checking whether the program has ended, or the command should stop.
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// The time that the program has for cleanup.
+/// How long to wait for the program to clean up and exit.
 const GRACE: Duration = Duration::from_secs(5);
 /// Maximum length of a line in bytes; the rest is dropped.
 const LONGEST: usize = 1_000;

@@ -1,4 +1,4 @@
-//! Replaces a file as a whole: a reader finds either the old content or the new one, also after a
+//! Replaces a file atomically: a reader finds either the old content or the new one, even after a
 //! power failure.
 
 use rustix::fs::OFlags;
@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 /// The mode of a new file before the umask.
 const MODE: u32 = 0o666;
 
-/// Writes the bytes into the new file `temporary`, syncs it, and renames it to `path`, which has to be
-/// in the same directory. With `mode`, the file gets exactly this mode. Otherwise the umask decides.
+/// Writes the bytes into the new file `temporary`, syncs it, and renames it to `path`, which must
+/// be in the same directory. With `mode`, the file gets exactly this mode; otherwise it gets mode
+/// 666, reduced by the umask.
 ///
 /// # Errors
-/// `temporary` exists, or the file cannot be written or renamed. `path` is then unchanged, and
-/// nothing is left behind.
+/// `temporary` exists, or the file cannot be written, renamed or synced. `path` is then unchanged,
+/// unless only the sync of its directory failed, and a temporary file of this call is removed.
 pub(crate) fn replace(
     path: &Path,
     temporary: &Path,
@@ -57,7 +58,7 @@ fn directory(path: &Path) -> &Path {
 /// Syncs a directory, so that the names in it survive a power failure.
 ///
 /// # Errors
-/// If the directory cannot be opened or synced.
+/// The directory cannot be opened or synced.
 pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     match File::open(path)?.sync_all() {
         // Some network file systems do not support this and do not need it.
@@ -87,7 +88,7 @@ mod tests {
         }
     }
 
-    /// Whoever may write to the directory cannot direct the text to another file.
+    /// A user who may write to the directory cannot redirect the text to another file.
     #[test]
     fn no_link_is_followed() {
         let top = tempfile::tempdir().unwrap();
@@ -97,7 +98,7 @@ mod tests {
         symlink(&other, &path).unwrap();
         symlink(&other, &temporary).unwrap();
         assert!(replace(&path, &temporary, b"text", None).is_err());
-        // It is not that of this call.
+        // This call did not create the link, so it does not remove it.
         assert!(temporary.is_symlink());
         fs::remove_file(&temporary).unwrap();
         replace(&path, &temporary, b"text", None).unwrap();

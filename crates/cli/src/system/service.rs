@@ -9,15 +9,15 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 /// The variable with the address of the service manager's socket.
 const VARIABLE: &str = "NOTIFY_SOCKET";
 
-/// Sends `READY=1`, if a service manager waits for it. One that cannot be reached is no reason to
-/// stop.
+/// Sends `READY=1`, if a service manager waits for it. Errors are ignored, because the service also
+/// works without its service manager.
 pub(crate) fn ready() {
     if let Some(address) = std::env::var_os(VARIABLE) {
         let _ = send(&address, b"READY=1");
     }
 }
 
-/// Sends a message. An address that begins with `@` is one of the abstract namespace.
+/// Sends a message. An address that begins with `@` is in the abstract namespace.
 fn send(address: &OsStr, message: &[u8]) -> io::Result<()> {
     let address = match address.as_bytes() {
         [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,

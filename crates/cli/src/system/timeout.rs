@@ -20,7 +20,7 @@ pub(crate) struct Watchdog(Arc<Activity>);
 
 #[derive(Debug, Default)]
 struct Activity {
-    /// Grows with each step. There are many, from several threads.
+    /// Incremented with each step. Not under a lock, because several threads make many steps.
     count: AtomicU64,
     busy: Mutex<HashMap<ThreadId, PathBuf>>,
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 /// the name look like another one.
 pub(crate) fn escape_for_terminal(name: &Path) -> String {
     let text = name.to_string_lossy();
-    // Almost all names.
+    // The fast path for almost all names.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.into_owned();
     }
