@@ -19,9 +19,9 @@ pub(crate) fn judge(files: &mut [File], roots: usize) -> Vec<Finding> {
     let mut found_as: Vec<(usize, Vec<String>)> = Vec::new();
     for group in groups.values() {
         let members = group.iter().filter_map(|index| files.get(*index)).collect();
-        let contest = Contest::new(members, files, roots);
-        findings.extend(contest.findings());
-        let all = contest.files.iter().map(|file| contest.found_as(file));
+        let duplicates = Duplicates::new(members, files, roots);
+        findings.extend(duplicates.findings());
+        let all = duplicates.files.iter().map(|file| duplicates.found_as(file));
         found_as.extend(group.iter().copied().zip(all));
     }
     for index in alone {
@@ -69,41 +69,41 @@ fn each_key(count: u32, key: &dyn Fn(u32) -> Option<NonZeroU64>, take: &mut dyn 
 }
 
 /// The files for one reference, and the file that each spelling of it leads to.
-struct Contest<'a> {
+struct Duplicates<'a> {
     files: Vec<&'a File>,
     /// All files of the survey.
     all: &'a [File],
-    winners: Vec<(String, &'a File)>,
+    found: Vec<(String, &'a File)>,
 }
 
-impl<'a> Contest<'a> {
+impl<'a> Duplicates<'a> {
     fn new(files: Vec<&'a File>, all: &'a [File], roots: usize) -> Self {
         let one: HashSet<_> = files.iter().map(|file| file.identity()).collect();
         let first = files.first().and_then(|file| Some((*file, file.reference()?)));
-        let winners = match first {
+        let found = match first {
             // There is only one file, and all spellings lead to it.
             Some((file, reference)) if one.len() == 1 && files.iter().any(|f| f.is_universal) => {
                 vec![(image_name::short(&reference), file)]
             }
-            Some((_, reference)) => winners(&files, &reference, roots),
+            Some((_, reference)) => found_files(&files, &reference, roots),
             None => Vec::new(),
         };
-        Self { files, all, winners }
+        Self { files, all, found }
     }
 
     /// The spellings of the reference that lead to this file. If all of them do, only the short one
     /// is returned.
     fn found_as(&self, file: &File) -> Vec<String> {
-        let leads_here = |winner: &File| winner.identity() == file.identity();
-        if self.winners.iter().all(|(_, winner)| leads_here(winner)) {
-            return self.winners.first().map(|(typed, _)| typed.clone()).into_iter().collect();
+        let leads_here = |found: &File| found.identity() == file.identity();
+        if self.found.iter().all(|(_, found)| leads_here(found)) {
+            return self.found.first().map(|(typed, _)| typed.clone()).into_iter().collect();
         }
-        let here = self.winners.iter().filter(|(_, winner)| leads_here(winner));
+        let here = self.found.iter().filter(|(_, found)| leads_here(found));
         here.map(|(typed, _)| typed.clone()).collect()
     }
 
     fn findings(&self) -> Vec<Finding> {
-        let Some((typed, first)) = self.winners.first() else { return Vec::new() };
+        let Some((typed, first)) = self.found.first() else { return Vec::new() };
         let mut findings = Vec::new();
         let mut seen: Vec<&File> = vec![first];
         for file in &self.files {
@@ -111,9 +111,8 @@ impl<'a> Contest<'a> {
                 continue;
             }
             seen.push(file);
-            let winner =
-                self.winners.iter().find(|(_, winner)| winner.identity() == file.identity());
-            findings.push(match winner {
+            let found = self.found.iter().find(|(_, found)| found.identity() == file.identity());
+            findings.push(match found {
                 Some((other_typed, _)) => two_files(first, typed, file, other_typed),
                 None => shadowed(first, typed, file),
             });
@@ -164,20 +163,20 @@ fn advice(one: &File, other: &File) -> String {
 }
 
 /// The file that a job finds, for each spelling of the reference.
-fn winners<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String, &'a File)> {
+fn found_files<'a>(files: &[&'a File], one: &Reference, roots: usize) -> Vec<(String, &'a File)> {
     let root = |file: &File| usize::try_from(file.root).ok();
     let named: HashMap<(usize, &str), &'a File> = files
         .iter()
         .filter_map(|file| Some(((root(file)?, file.name().to_str()?), *file)))
         .collect();
-    let winner = |reference: &Reference| {
+    let found = |reference: &Reference| {
         let names = candidate::names(reference);
         (0..roots)
             .flat_map(|root| names.iter().map(move |name| (root, name.as_str())))
             .find_map(|key| named.get(&key).copied())
     };
     let all = equivalents(one).into_iter();
-    all.filter_map(|one| Some((printed(&one), winner(&one)?))).collect()
+    all.filter_map(|one| Some((printed(&one), found(&one)?))).collect()
 }
 
 /// A spelling of a reference, as it is printed.

@@ -66,7 +66,7 @@ fn proper_tag(text: &str) -> Option<String> {
     if Reference::parse(format!("x:{text}").as_bytes()).is_ok() {
         return Some(text.to_owned());
     }
-    let tag = tame(text, |c| c.is_ascii_alphanumeric() || "._-".contains(c), "_");
+    let tag = replace_invalid(text, |c| c.is_ascii_alphanumeric() || "._-".contains(c), "_");
     (!tag.is_empty()).then_some(tag)
 }
 
@@ -96,10 +96,10 @@ fn is_registry(first: &str) -> bool {
 /// A path component: runs of lower-case letters and digits with valid separators between them.
 fn proper_component(text: &str) -> String {
     let lower = text.to_lowercase();
-    let tamed = tame(&lower, |c| c.is_ascii_alphanumeric() || "._-".contains(c), "-");
+    let replaced = replace_invalid(&lower, |c| c.is_ascii_alphanumeric() || "._-".contains(c), "-");
     let mut proper = String::new();
     let mut separator = String::new();
-    for c in tamed.chars() {
+    for c in replaced.chars() {
         if "._-".contains(c) {
             separator.push(c);
             continue;
@@ -115,7 +115,7 @@ fn proper_component(text: &str) -> String {
 
 /// Replaces each run of invalid characters with `instead`, and removes separators at the ends of
 /// the remaining words.
-fn tame(text: &str, is_legal: impl Fn(char) -> bool, instead: &str) -> String {
+fn replace_invalid(text: &str, is_legal: impl Fn(char) -> bool, instead: &str) -> String {
     let words = text.split(|c| !is_legal(c)).map(|word| word.trim_matches(['.', '_', '-']));
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(instead)
 }
