@@ -13,7 +13,7 @@ use jiff::Timestamp;
 /// The inodes that the removal of an image frees: its file and its record.
 const INODES: u64 = 2;
 
-/// What a removal has to free.
+/// How much a removal has to free.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) bytes: u64,
@@ -21,7 +21,7 @@ pub(crate) struct Need {
 }
 
 impl Need {
-    /// Enough for both.
+    /// The need that covers both: the larger amount of each resource.
     pub(crate) fn max(self, other: Self) -> Self {
         Self { bytes: self.bytes.max(other.bytes), inodes: self.inodes.max(other.inodes) }
     }

@@ -35,7 +35,7 @@ impl Percent {
         let digits = text.strip_suffix('%').filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
         match digits.and_then(|text| text.parse().ok()).filter(|part| (1..=100).contains(part)) {
             Some(number) => Ok(Self(number)),
-            None => Err(format!("{text:?} is not a valid part; write it as 1% to 100%")),
+            None => Err(format!("{text:?} is not a valid percentage; write it as 1% to 100%")),
         }
     }
 }
@@ -54,7 +54,7 @@ impl TryFrom<String> for Percent {
     }
 }
 
-/// The marks between which a file system is kept.
+/// The high and the low watermark of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Marks {
     /// Images are removed if more than this part is in use.
@@ -99,7 +99,7 @@ impl Part {
 /// How much of a file system is in use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct FillLevel {
-    /// In bytes. As in df, blocks that are reserved for root do not count.
+    /// In bytes. As in df(1), blocks that are reserved for root do not count.
     pub(crate) space: Part,
     /// The total is zero if the file system has no limit.
     pub(crate) inodes: Part,
@@ -109,7 +109,7 @@ impl FillLevel {
     /// The file system of `path`.
     ///
     /// # Errors
-    /// If the file system does not answer.
+    /// If statvfs(3) fails.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let status = rustix::fs::statvfs(path)?;
         let blocks = status.f_blocks.saturating_sub(status.f_bfree);

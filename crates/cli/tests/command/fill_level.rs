@@ -97,7 +97,7 @@ fn files_that_are_still_kept_count_as_free() {
 fn the_marks_are_checked() {
     for (marks, message) in [
         ("80%:90%", "LOW is not below HIGH; write it as 90%:80%"),
-        ("90:80", "\"90\" is not a valid part; write it as 1% to 100%"),
+        ("90:80", "\"90\" is not a valid percentage; write it as 1% to 100%"),
         ("90%", "write it as HIGH:LOW, such as 90%:80%"),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));

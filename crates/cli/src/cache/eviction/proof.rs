@@ -41,7 +41,7 @@ pub(crate) fn require(
     check(&inventory.usage, wanted, cluster.as_ref(), now)
 }
 
-/// Like [`require`], with the nodes of the cluster and whether each is up, if they are known.
+/// Like [`require`], with the nodes of the cluster, if they are known, and whether each is up.
 ///
 /// # Errors
 /// The logs do not cover the time for every node; the message says which, and what to do.

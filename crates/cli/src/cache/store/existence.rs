@@ -10,9 +10,10 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::path::Path;
 
-/// Fewer names of one directory than this are looked up one by one.
+/// Up to this many names of one directory are looked up one by one.
 const FEW: usize = 3;
-/// A directory is not listed further if it has this many times more entries than wanted names.
+/// The listing of a directory ends after this many entries for each wanted name. The other names
+/// are then looked up one by one.
 const LARGER: usize = 16;
 /// The size of the buffer for entries, in bytes.
 const BUFFER: usize = 32 << 10;
@@ -69,7 +70,7 @@ impl Look<'_> {
         found
     }
 
-    /// Finds the names among the entries of their directory. Returns whether these are all entries.
+    /// Finds the names among the entries of their directory. Returns whether all entries were read.
     fn list(&mut self, names: &[&str], found: &mut [bool]) -> io::Result<bool> {
         let above = names.first().map_or("", |first| split(first).0);
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;

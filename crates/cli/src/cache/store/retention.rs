@@ -15,10 +15,10 @@ use walkdir::WalkDir;
 
 /// The format of the time at the start of a directory's name; in UTC.
 const FORMAT: &str = "%Y%m%dT%H%M%SZ";
-/// The unit of the number of blocks in the metadata of a file, in bytes.
-const BLOCK: u64 = 512;
 /// The length of that time in characters.
 const LENGTH: usize = "20261224T030000Z".len();
+/// The unit of the number of blocks in the metadata of a file, in bytes.
+const BLOCK: u64 = 512;
 
 /// How long a replaced or removed file is kept.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,5 @@
-//! Names and times in little memory: a saved file has hundreds of thousands of them, and most
-//! commands only look some of them up.
+//! A compact map from names to times: a saved file has hundreds of thousands of them, and most
+//! commands look up only a few.
 
 use jiff::Timestamp;
 use serde::de::{DeserializeSeed, MapAccess, Visitor};
@@ -57,8 +57,8 @@ impl Uses {
         known.map(|one| one.time = time).is_some()
     }
 
-    /// Adds names with times. Of a name that occurs several times, or is known, the latest time
-    /// counts.
+    /// Adds names with times. If a name occurs several times or already exists, its latest time is
+    /// kept.
     pub(super) fn add<'a>(&mut self, uses: impl IntoIterator<Item = (&'a str, Timestamp)>) {
         let before = self.all.len();
         uses.into_iter().for_each(|(name, time)| self.push(name, time));
@@ -152,7 +152,7 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// Appends a key to a text, without an allocation of its own.
+/// Appends a key to a text without allocating a string for it.
 struct Key<'a>(&'a mut String);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    /// Whoever may write to the image root may have edited the file.
+    /// A user who may write to the image root may have edited the file.
     #[test]
     fn an_object_in_any_order_is_read() {
         let time = |second| format!("\"{}\"", at(second));

@@ -211,7 +211,7 @@ fn errors_name_the_line_the_key_and_what_is_allowed() {
         ("allow=[]\nunidentified = \"no\"", "line 2: unidentified: unknown variant `no`, expected"),
         (
             "allow=[]\n[space]\nhigh = \"x\"",
-            "line 3: space.high: \"x\" is not a valid part; write it",
+            "line 3: space.high: \"x\" is not a valid percentage; write it",
         ),
         ("allow=[]\n[space]\nhight = \"x\"", "line 3: space: unknown field `hight`, expected"),
         (

@@ -1,4 +1,4 @@
-//! Nextflow. The tests contain the results of its rules, which were read, not run.
+//! Nextflow. The expected names in the tests were derived from its source, not printed by it.
 
 use sifcache_core::layout::nextflow_name;
 
