@@ -41,7 +41,7 @@ pub(crate) struct Which {
     pub(crate) json: bool,
 }
 
-/// That a candidate was refused.
+/// Why and how often a candidate was refused.
 #[derive(Debug, Default)]
 pub(crate) struct Refusal {
     /// The most recent reason.
@@ -65,8 +65,8 @@ pub(crate) struct Count {
 
 impl Count {
     fn new(event: &Event, mut counts: Counts) -> Self {
-        counts.jobs.settle();
-        counts.users.settle();
+        counts.jobs.shrink();
+        counts.users.shrink();
         Self {
             commands: counts.commands,
             last: counts.last.unwrap_or_default().max(Timestamp::default()),
@@ -184,7 +184,7 @@ struct Refused {
     candidates: Vec<(PathBuf, String)>,
 }
 
-/// What the texts of a tally mean.
+/// The parsed texts of a tally.
 #[derive(Default)]
 struct Found {
     /// The counts of each key.

@@ -125,11 +125,11 @@ impl Numbers {
             Self::Many(many) => many.all.extend(all),
             Self::Few(..) => all.iter().for_each(|number| self.insert(*number)),
         }
-        self.settle();
+        self.shrink();
     }
 
-    /// Frees the memory that further numbers would need.
-    pub(crate) fn settle(&mut self) {
+    /// Removes duplicates, and frees the memory that is reserved for further numbers.
+    pub(crate) fn shrink(&mut self) {
         if let Self::Many(many) = self {
             many.sort();
             many.all.shrink_to_fit();
@@ -238,7 +238,7 @@ mod tests {
             numbers.insert_all(&of(&others));
             set.extend(others);
             prop_assert_eq!(numbers.count(), set.len());
-            numbers.settle();
+            numbers.shrink();
             prop_assert_eq!(numbers.count(), set.len());
         }
     }

@@ -65,8 +65,8 @@ fn first<'a>(fields: &'a Fields<'_>, key: &str) -> Option<&'a [u8]> {
     fields.iter().find(|(name, _)| *name == key).map(|(_, value)| &**value)
 }
 
-/// A hit or a miss with what these fields say about the image and the lookup. The other fields of
-/// the result have no meaning.
+/// A hit or a miss, with the image and the lookup from these fields. The other fields of the result
+/// are unspecified.
 pub(super) fn subject(is_hit: bool, fields: &Fields<'_>) -> Option<Event> {
     let image = match is_hit {
         true => Some(path(first(fields, "image")?)),

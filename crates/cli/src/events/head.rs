@@ -1,5 +1,5 @@
-//! Splits the plugin's line into what differs between two launches of one image and the rest, which
-//! names the image. Millions of lines have the same rest, so that is parsed only once.
+//! Splits the plugin's line into a head, which differs between two launches of one image, and the
+//! rest, which names the image. Millions of lines have the same rest, so it is parsed only once.
 
 use super::event::{self, Event, kind, number};
 use sifcache_core::decision::Kind;
@@ -18,7 +18,8 @@ pub(crate) struct Head {
     pub(crate) count: u64,
 }
 
-/// The keys of the fields of a head. Only the plugin's own order is split.
+/// The keys of the fields of a head, in the order of the plugin. Lines with another order are not
+/// split.
 const KEYS: [&str; 7] = ["event", "job", "step", "node", "tasks", "uid", "via"];
 
 /// Whether a value without quotes can have this byte.
@@ -37,8 +38,8 @@ fn key(text: &[u8], next: usize) -> Option<(usize, &[u8])> {
 }
 
 /// Splits a message as the plugin writes it. Returns `None` for any other message, which
-/// [`event::parse`] may accept nevertheless. Together with [`subject`] of the rest, the result is that
-/// of [`event::parse`].
+/// [`event::parse`] may still accept. The head and [`subject`] of the rest together are equivalent
+/// to the result of [`event::parse`].
 pub(crate) fn split(message: &[u8]) -> Option<(Head, &[u8])> {
     let mut values: [Option<&[u8]>; KEYS.len()] = [None; KEYS.len()];
     let (mut rest, mut next) = (message, 0);
@@ -69,7 +70,7 @@ pub(crate) fn split(message: &[u8]) -> Option<(Head, &[u8])> {
     Some((head, rest))
 }
 
-/// Parses the rest of a message after its head. The fields of the head have no meaning in the
+/// Parses the rest of a message after its head. The fields of the head are unspecified in the
 /// result. Returns `None` if [`event::parse`] would not accept the message, or if the rest has a
 /// field that belongs to the head.
 pub(crate) fn subject(is_hit: bool, rest: &str) -> Option<Event> {

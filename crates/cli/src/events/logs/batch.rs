@@ -1,7 +1,7 @@
 //! Commands that are counted together.
 //!
-//! The texts of a large log and their counts do not fit into the caches of a processor. It waits for
-//! the memory of several texts at the same time if they are looked up one right after the other.
+//! The texts of a large log and their counts do not fit into the caches of a processor. If several
+//! texts are looked up back to back, their cache misses overlap.
 
 use super::tally::{Added, Command, PARTS, Part, Tally};
 use std::ops::Range;
@@ -27,7 +27,7 @@ impl<T> Default for Batch<'_, T> {
     }
 }
 
-/// What takes the result of each command.
+/// Called with the result of each command.
 type Take<'t, 'a, T> = &'t mut dyn FnMut(&Command<'a>, &T, Option<Added>);
 
 impl<'a, T> Batch<'a, T> {
@@ -96,8 +96,8 @@ fn count<'a, T>(
     }
 }
 
-/// The index of the text of each command, if the part has it. Each step accesses one place in memory
-/// for each command, and does not depend on the result for the command before it.
+/// The index of the text of each command, if the part has it. Each step accesses one place in
+/// memory for each command, and does not depend on the result for the command before it.
 fn find<T>(part: &Part, group: &[&Queued<'_, T>]) -> Vec<Option<usize>> {
     let texts = |one: &Queued<'_, T>| part.texts_of(one.command.head.is_hit);
     let likely: Vec<Option<usize>> = group.iter().map(|one| texts(one).likely(one.hash)).collect();

@@ -9,8 +9,8 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 
-/// The relevant fields of an entry. Of several keys with the same meaning, the first in the list is
-/// used.
+/// The relevant fields of an entry. If an entry has several keys with the same meaning, the first
+/// one in the list is used.
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     time: Found,
@@ -43,9 +43,9 @@ const HOST: [&str; 4] = ["_HOSTNAME", "HOST", "hostname", "host"];
 const MESSAGE: [&str; 3] = ["MESSAGE", "msg", "message"];
 /// The user ID of the sender, which the journal gets from the kernel.
 const SENDER: [&str; 1] = ["_UID"];
-/// How the entry came into the journal.
+/// How journald received the entry.
 const TRANSPORT: [&str; 1] = ["_TRANSPORT"];
-/// The place of the entry in the journal.
+/// The position of the entry in the journal.
 const CURSOR: [&str; 1] = ["__CURSOR"];
 
 /// The object in a line. `--output=json-seq` writes a separator before it, and `json-sse` the word

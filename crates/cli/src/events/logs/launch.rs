@@ -1,7 +1,7 @@
-//! Parses lines about hits and misses one by one, for counters that go on where they were.
+//! Parses lines about hits and misses one by one, for counters that continue from a saved position.
 //!
-//! `misses` and `hits` aggregate the lines of whole logs. A counter also needs how each command was
-//! noticed, and the place of the line in the journal.
+//! `misses` and `hits` aggregate the lines of whole logs. A counter also needs to know what
+//! triggered each lookup, and the position of the line in the journal.
 
 use super::json::Entry;
 use super::line::{Line, Parts};
@@ -39,7 +39,7 @@ pub(crate) struct Launch {
     pub(crate) time: Timestamp,
 }
 
-/// How sifcache came to look for the image.
+/// What triggered the lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Way {
     /// The plugin, for the command of a task.

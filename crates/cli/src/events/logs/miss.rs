@@ -1,7 +1,7 @@
 //! Parses lines about misses as requests, for images that are added on demand.
 //!
-//! `misses` and `hits` count what the text of a line says. A request also needs to know whether the
-//! journal confirms the user in that text.
+//! `misses` and `hits` trust the text of a line. For a request, it also matters whether the journal
+//! confirms the user in that text.
 
 use super::header;
 use super::json::Entry;
@@ -17,8 +17,8 @@ use sifcache_core::trust::FIRST_ORDINARY_USER;
 pub(crate) const NAME: &str = header::TAG;
 /// The user ID that the kernel shows for users without an ID in a namespace (`overflowuid`).
 const UNMAPPED: u32 = 65_534;
-/// The ways into the journal on which journald asks the kernel for the sender of each message. The
-/// sender of `stdout` is the process that opened the stream, which may have passed it on.
+/// The transports for which journald gets the sender of each message from the kernel. For `stdout`,
+/// it records the process that opened the stream, which may have passed the stream on.
 const BY_MESSAGE: [&str; 2] = ["syslog", "journal"];
 
 /// The kind of a line.
@@ -84,8 +84,9 @@ fn classify(parts: &Parts<'_>, now: Timestamp) -> Found {
 /// The user ID in the text of a line, if the journal confirms it; `Err` if another user sent the
 /// line.
 ///
-/// Root and system accounts confirm nobody: a daemon that passes on lines of other hosts writes
-/// under its own user ID, and whoever wrote such a line could have put this ID into its text.
+/// Lines of root and of system accounts confirm no user ID: a daemon that relays lines of other
+/// hosts writes under its own ID, and the author of such a line could have put that ID into its
+/// text.
 fn confirmed(entry: Option<&Entry>, uid: u32) -> Result<Option<u32>, ()> {
     let Some(sender) = entry.and_then(Entry::sender) else { return Ok(None) };
     match sender.parse::<u32>() {

@@ -85,7 +85,7 @@ pub(super) struct After {
     pub(super) time: Option<Option<Timestamp>>,
 }
 
-/// What is the same for all parts.
+/// The data that all parts share.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'a> {
     pub(super) now: Timestamp,
@@ -347,8 +347,8 @@ impl<'a> State<'a> {
     }
 }
 
-/// A hash of a name. It is not safe against names that somebody has chosen, so it only serves to
-/// find a name faster.
+/// A hash of a name. An attacker can choose names with equal hashes, so it only selects an entry of
+/// a small cache.
 fn mix(name: &[u8]) -> usize {
     /// An odd number with random bits.
     const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;

@@ -1,20 +1,21 @@
-//! What a line means to a command that reads a log from where it was, and the place of the line.
+//! A parsed line with its position in the journal, for commands that continue from a saved
+//! position.
 
 use super::json::{self, Entry};
 use super::line::{self, Line, Parts};
 use jiff::Timestamp;
 
-/// A line, and its place in the journal if it has one.
+/// A parsed line, and its position in the journal if it has one.
 #[derive(Debug)]
 pub(crate) struct Placed<T> {
     /// Its kind.
     pub(crate) found: T,
-    /// Journald's name for the place of the entry: `__CURSOR`.
+    /// The position of the entry: journald's `__CURSOR`.
     pub(crate) cursor: Option<String>,
 }
 
-/// Parses a line without its line end. `found` returns its kind; it gets the parts of a line with
-/// our program name, or else what the line is and its text.
+/// Parses a line without its line end. `found` returns its kind; its argument is the parts of a
+/// line with our program name, or else the kind and the text of the line.
 pub(super) fn read<T>(
     line: &[u8],
     now: Timestamp,
@@ -25,7 +26,7 @@ pub(super) fn read<T>(
     match line::parts(text.trim_end(), now) {
         Ok(parts) => Placed { found: found(Ok(&parts)), cursor: cursor(parts.entry.as_ref()) },
         Err(line) => {
-            // The place still counts, so that such lines are not read again.
+            // The position is still needed, so that such lines are not read again.
             let entry = json::object(&text).and_then(Entry::parse);
             Placed { found: found(Err((&line, &text))), cursor: cursor(entry.as_ref()) }
         }

@@ -45,14 +45,15 @@ pub(crate) struct Read {
     pub(crate) unread: Unread,
     /// Files that were not read.
     pub(crate) skipped: Vec<Skipped>,
-    /// Logs that could not be read to their end. What was read of them counts, but without the rest,
-    /// nothing shows that an image was not used: the evidence has no times then.
+    /// Logs that could not be read to their end. The lines before the error are counted, but
+    /// without the rest of the log, nothing proves that an image was unused, so the evidence has no
+    /// times.
     pub(crate) failed: Vec<Failed>,
     /// Whether this user can only see a part of the journal.
     pub(crate) is_partial: bool,
 }
 
-/// What the logs say about a host.
+/// Data about a host.
 #[derive(Debug, Default)]
 pub(crate) struct OfHost {
     /// The hits and misses that count.
@@ -149,7 +150,7 @@ struct Log<'a> {
     error: Option<io::Error>,
 }
 
-/// Adds lines of the plugin that are no usual hits and misses.
+/// Handles lines of the plugin other than ordinary hits and misses.
 struct Others<'a, 'b> {
     log: &'a mut Log<'b>,
     all: &'a mut Read,

@@ -50,7 +50,7 @@ pub(super) struct Found {
     pub(super) outcomes: Outcomes,
 }
 
-/// What the lines of the plugin mean that are no usual hits and misses.
+/// Receives lines of the plugin other than ordinary hits and misses.
 pub(super) trait Unusual {
     /// A hit or a miss of a host whose clock is ahead, and the approximate time.
     fn future(&mut self, event: &Event, about: Option<Timestamp>, host: &dyn Fn() -> String);
@@ -251,7 +251,7 @@ mod tests {
         Timestamp::from_second(number * 86_400).unwrap()
     }
 
-    /// Lines of the plugin that are no usual hits and misses.
+    /// Lines of the plugin other than ordinary hits and misses.
     #[derive(Default)]
     struct Others(Vec<(String, Option<Timestamp>, String)>);
 

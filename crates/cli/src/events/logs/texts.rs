@@ -1,11 +1,11 @@
-//! Values of distinct texts in little memory, and with few accesses to it: the texts are stored in
-//! one piece, and the hash table has eight bytes for each.
+//! A compact map from distinct texts to values, with few memory accesses for each lookup: the texts
+//! are stored in one buffer, and the hash table has eight bytes for each.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::ops::Range;
 
-/// The hash function. Everybody can write texts into logs, so it is one with a random key.
+/// The hash function. It has a random key, because every user can write texts into logs.
 #[derive(Debug, Default)]
 pub(super) struct Hasher(RandomState);
 

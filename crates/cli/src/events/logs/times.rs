@@ -41,8 +41,8 @@ impl Times {
         self.all.len()
     }
 
-    /// The path with this index, and its time. Of a path that occurs several times, the latest time
-    /// counts.
+    /// The path with this index, and its time. If a path occurs several times, its latest time is
+    /// the one to use.
     pub(crate) fn get(&self, index: usize) -> (&Path, Timestamp) {
         let (range, time) = self.all.get(index).cloned().unwrap_or_default();
         (Path::new(OsStr::from_bytes(self.bytes(range))), time)
