@@ -18,8 +18,8 @@ mod message;
 pub(crate) mod node;
 pub(crate) mod nodes;
 mod outcome;
+mod progress_lines;
 mod source;
-mod stderr_lines;
 mod step;
 mod transfer;
 
@@ -52,7 +52,7 @@ const PLACES: &str = ".sifcache/tmp";
 /// Copy images to the nodes' local disks
 ///
 /// Copies images from the other image roots, as this host sees them, to the first image root of
-/// each node, which is the node-local one. It requests a small job on these nodes, asks them which
+/// each node, which is the node-local one. It requests a small job on these nodes, queries which
 /// images they have, and sends the missing images with sbcast, Slurm's broadcast tree. Each node
 /// checks a received file before it moves the file to its final name. Nodes that are down are
 /// reported and skipped. Run it as the owner of the node-local image root, on a host where salloc

@@ -31,7 +31,7 @@ pub(crate) fn cluster(run: &dyn Run) -> Result<BTreeMap<String, Node>, String> {
     // One line for each node and partition.
     let arguments = ARGUMENTS.map(str::to_owned).into();
     let call = Call { program: "sinfo".into(), arguments, ..Call::default() };
-    let answer = run.run(&call).map_err(|silence| silence.describe("sinfo"))?;
+    let answer = run.run(&call).map_err(|error| error.describe("sinfo"))?;
     match answer.success {
         true => Ok(parse(&answer.stdout)),
         false => {

@@ -87,9 +87,9 @@ impl Run for Processes {
         // A separate process group, so that all processes started by it can be ended.
         command.process_group(0).stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().map_err(silence)?;
+        let mut child = command.spawn().map_err(run_error)?;
         let (stdout, stderr) = (listen(child.stdout.take()), listen(child.stderr.take()));
-        let Some(status) = child.wait_timeout(LIMIT).map_err(silence)? else {
+        let Some(status) = child.wait_timeout(LIMIT).map_err(run_error)? else {
             end(&mut child);
             return Err(RunError::Timeout);
         };
@@ -101,7 +101,7 @@ impl Run for Processes {
     }
 }
 
-fn silence(error: io::Error) -> RunError {
+fn run_error(error: io::Error) -> RunError {
     match error.kind() {
         io::ErrorKind::NotFound => RunError::Missing,
         kind => RunError::Failed(kind),

@@ -65,8 +65,8 @@ impl Group {
         matches!(waitid(WaitId::Pid(self.id), options), Ok(Some(_)))
     }
 
-    /// Waits for a limited time for the program to end by itself, and returns whether it has ended.
-    pub(crate) fn ends_by_itself(&self) -> bool {
+    /// Waits up to [`GRACE`] for the program to exit, and returns whether it has.
+    pub(crate) fn wait_for_exit(&self) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < GRACE && !self.has_ended() {
             thread::sleep(POLL_INTERVAL);
@@ -74,10 +74,10 @@ impl Group {
         self.has_ended()
     }
 
-    /// Sends SIGTERM to the group, and waits for a limited time while it cleans up.
-    pub(crate) fn ask_to_end(&self) {
+    /// Sends SIGTERM to the group, and waits up to [`GRACE`] for the program to exit.
+    pub(crate) fn terminate(&self) {
         let _ = kill_process_group(self.id, Signal::TERM);
-        self.ends_by_itself();
+        self.wait_for_exit();
     }
 
     /// Kills the remaining processes of the group, and returns the exit status of the program.
@@ -106,16 +106,16 @@ fn listen(from: impl Read + Send + 'static, to: Sender<String>) {
         for byte in BufReader::new(from).bytes().map_while(Result::ok) {
             if byte != b'\n' && byte != b'\r' {
                 line.extend((line.len() < LONGEST).then_some(byte));
-            } else if !say(&mut line, &to) {
+            } else if !send_line(&mut line, &to) {
                 return;
             }
         }
-        say(&mut line, &to);
+        send_line(&mut line, &to);
     });
 }
 
 /// Sends a line without styles. Returns false if the receiver was dropped.
-fn say(line: &mut Vec<u8>, to: &Sender<String>) -> bool {
+fn send_line(line: &mut Vec<u8>, to: &Sender<String>) -> bool {
     let text = String::from_utf8_lossy(line).into_owned();
     line.clear();
     let text = anstream::adapter::strip_str(&text).to_string();

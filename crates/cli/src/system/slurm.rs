@@ -18,8 +18,8 @@ const CONFIGURATION: &str = "SLURM_CONF";
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String, Failure> {
     let arguments = arguments.iter().map(|&word| word.to_owned()).collect();
     let call = Call { program: program.into(), arguments, ..Call::default() };
-    let answer = Processes.run(&call).map_err(|silence| {
-        Failure::Slurm(format!("{}; it is part of Slurm", silence.describe(program)))
+    let answer = Processes.run(&call).map_err(|error| {
+        Failure::Slurm(format!("{}; it is part of Slurm", error.describe(program)))
     })?;
     match answer.success {
         true => Ok(answer.stdout),

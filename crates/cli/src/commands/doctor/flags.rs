@@ -83,10 +83,10 @@ fn compare(host: &Host, runtime: &Runtime, group: &Group) -> Finding {
             Ok(answer) if answer.success => answer.stdout,
             // This release lacks the command.
             Ok(_) => continue,
-            Err(silence @ RunError::Timeout) => {
+            Err(error @ RunError::Timeout) => {
                 return Finding::skipped(
                     group.check,
-                    silence.describe(&format!("{name} {command} --help")),
+                    error.describe(&format!("{name} {command} --help")),
                 );
             }
             Err(_) => continue,
@@ -130,8 +130,8 @@ fn unknown(name: &str, group: &Group, differences: &[(Difference, Vec<&str>)]) -
 #[derive(Debug, PartialEq, Eq)]
 struct Difference {
     text: String,
-    /// Whether sifcache knows the flag as one of another form, and may take an argument after it for
-    /// something else.
+    /// Whether sifcache knows the flag as one of another form, and may take an argument after it
+    /// for something else.
     is_misread: bool,
 }
 

@@ -172,7 +172,7 @@ fn started(host: &Host, shell: &Shell, program: &Path, how: As, place: In) -> Fi
     });
     // Profiles may print text before the last line.
     match answer.map(|answer| answer.stdout) {
-        Err(silence) => Finding::skipped(shell.program, silence.describe(shell.program)),
+        Err(error) => Finding::skipped(shell.program, error.describe(shell.program)),
         Ok(text) => {
             let path = text.trim_end().lines().last().unwrap_or_default();
             judge(host, shell, (how, place), path)

@@ -51,9 +51,7 @@ fn judge(
             let message = format!("{limit}: {name} is unknown on this host, so images are refused");
             Finding::fail("owners", message).advice(format!("remove {name} from the list"))
         }
-        Err(silence) => {
-            Finding::skipped("owners", format!("{limit}: {}", silence.describe("getent")))
-        }
+        Err(error) => Finding::skipped("owners", format!("{limit}: {}", error.describe("getent"))),
     })
 }
 

@@ -107,7 +107,7 @@ fn release(host: &Host, path: &Path, number: Option<u32>) -> Finding {
 fn loaded(host: &Host) -> Finding {
     let answer = match host.output("srun", &["--help"]) {
         Ok(answer) => answer,
-        Err(silence) => return Finding::skipped("loaded", silence.describe("srun")),
+        Err(error) => return Finding::skipped("loaded", error.describe("srun")),
     };
     if answer.stdout.contains("--sif-cache") {
         return Finding::ok("loaded", "srun has loaded it: `srun --help` lists --sif-cache");

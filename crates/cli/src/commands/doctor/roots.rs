@@ -16,9 +16,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// With less free space than this, in bytes, the pull of a typical image may fail.
-const LITTLE: u64 = 10 << 30;
+const MIN_FREE_BYTES: u64 = 10 << 30;
 /// With less free space than this, in percent, a file system is nearly full.
-const FEW: u64 = 5;
+const MIN_FREE_PERCENT: u64 = 5;
 
 /// Runs the checks of this area.
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
@@ -175,13 +175,13 @@ fn room(name: &str, kind: &str, stat: &StatVfs, free: u64) -> Vec<Finding> {
         None => {
             Finding::note("space", format!("{name}: {kind}, which does not report its free space"))
         }
-        Some(percent) if percent < FEW || free < LITTLE => {
+        Some(percent) if percent < MIN_FREE_PERCENT || free < MIN_FREE_BYTES => {
             Finding::warn("space", message).advice(advice)
         }
         Some(_) => Finding::ok("space", message),
     };
     let names = stat.f_ffree.saturating_mul(100).checked_div(stat.f_files);
-    let few = names.filter(|percent| *percent < FEW).map(|percent| {
+    let few = names.filter(|percent| *percent < MIN_FREE_PERCENT).map(|percent| {
         let message = format!("{name}: {percent} % of its inodes are free");
         Finding::warn("inodes", message).advice("remove files with `sifcache gc`, or add inodes")
     });

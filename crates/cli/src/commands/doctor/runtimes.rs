@@ -158,7 +158,7 @@ fn version(host: &Host, runtime: &Runtime) -> Finding {
             )
             .advice("repair its installation; sifcache does not change it")
         }
-        Err(silence) => Finding::fail("found", silence.describe(&name))
+        Err(error) => Finding::fail("found", error.describe(&name))
             .advice("repair its installation; sifcache does not change it"),
     }
 }

@@ -7,8 +7,8 @@ use sifcache_plugstack as plugstack;
 use std::fmt;
 use std::path::PathBuf;
 
-/// Programs that print Slurm's release, each with the option that makes it do so.
-const TOLD_BY: [(&str, &str); 4] =
+/// Programs that print Slurm's release, each with its version option.
+const VERSION_PROGRAMS: [(&str, &str); 4] =
     [("srun", "--version"), ("sinfo", "-V"), ("slurmd", "-V"), ("scontrol", "-V")];
 
 /// A Slurm release: the two numbers that a SPANK plugin must match.
@@ -33,7 +33,7 @@ impl Release {
 pub(crate) fn check(host: &Host) -> Vec<Finding> {
     let role = match host.is_compute_node() {
         true => "a compute node: slurmd runs here",
-        false => "no compute node: slurmd does not run here",
+        false => "not a compute node: slurmd does not run here",
     };
     let release = match host.release() {
         Ok((release, program)) => {
@@ -51,7 +51,7 @@ impl Host {
     /// No program reported it; the error describes the first failure.
     pub(crate) fn release(&self) -> Result<(Release, &'static str), String> {
         let mut why = None;
-        for (program, option) in TOLD_BY {
+        for (program, option) in VERSION_PROGRAMS {
             match self.output(program, &[option]) {
                 Ok(answer) => {
                     if let Some(release) = Release::parse(&answer.stdout) {
@@ -60,8 +60,8 @@ impl Host {
                     let message = format!("{program} {option} prints no release");
                     why.get_or_insert(message);
                 }
-                Err(silence) => {
-                    why.get_or_insert(silence.describe(program));
+                Err(error) => {
+                    why.get_or_insert(error.describe(program));
                 }
             }
         }
@@ -73,7 +73,7 @@ impl Host {
         let output = || match self.output("scontrol", &["show", "config"]) {
             Ok(answer) if answer.success => Ok(answer.stdout),
             Ok(answer) => Err(answer.stderr),
-            Err(silence) => Err(silence.describe("scontrol")),
+            Err(error) => Err(error.describe("scontrol")),
         };
         match self.config.get_or_init(output) {
             Ok(config) => plugstack::setting(config, key),

@@ -14,14 +14,14 @@ use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 /// How often to check, while a job is pending, whether its nodes are still available.
-const AGAIN: Duration = Duration::from_secs(10);
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// The name of the job.
 const NAME: &str = "sifcache-stage";
 /// The command that salloc runs: prints the job ID, and runs until this process ends.
 const HOLD: &str = "echo \"granted $SLURM_JOB_ID\"; exec cat >/dev/null";
 /// Options that request a minimum of resources. The job shares nodes and processors with other jobs
 /// if the partition allows that, and is not ended when one of its nodes fails.
-const LITTLE: [&str; 7] = [
+const MINIMAL: [&str; 7] = [
     "--no-kill",
     "--oversubscribe",
     "--overcommit",
@@ -64,7 +64,7 @@ impl Allocation {
         let list = nodes::fold(request.nodes)?;
         let task = progress.on_terminal(&format!("requesting {list}"), 0);
         let mut salloc = slurm::command("salloc");
-        salloc.arg(format!("--job-name={NAME}")).args(LITTLE);
+        salloc.arg(format!("--job-name={NAME}")).args(MINIMAL);
         salloc.arg(format!("--partition={}", request.partition));
         salloc.arg(format!("--nodelist={list}")).arg(format!("--nodes={}", request.nodes.len()));
         salloc.arg(format!("--time={}", request.time)).args(request.options);
@@ -94,7 +94,7 @@ impl Allocation {
         let mut looked = Instant::now();
         loop {
             signals::check()?;
-            if looked.elapsed() > AGAIN {
+            if looked.elapsed() > CHECK_INTERVAL {
                 if !still() {
                     return Ok(None);
                 }
@@ -142,8 +142,8 @@ impl Drop for Allocation {
     fn drop(&mut self) {
         // End-of-file ends a running job; a signal ends a pending one.
         drop(self.hold.take());
-        if self.id.is_empty() || !self.salloc.ends_by_itself() {
-            self.salloc.ask_to_end();
+        if self.id.is_empty() || !self.salloc.wait_for_exit() {
+            self.salloc.terminate();
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum Sent {
     /// Some nodes did not receive the file.
     Broken(Broken),
     /// The step ended during the broadcast.
-    Deserted,
+    StepEnded,
 }
 
 /// Why some nodes did not receive a file.
@@ -58,7 +58,7 @@ pub(crate) fn send(
     while !sbcast.has_ended() {
         signals::check()?;
         if !meanwhile() {
-            return Ok(Sent::Deserted);
+            return Ok(Sent::StepEnded);
         }
     }
     let status = sbcast.end()?;

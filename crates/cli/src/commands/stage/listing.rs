@@ -89,7 +89,7 @@ impl Listing {
         let _task = progress.on_terminal("listing the images on the nodes", 0);
         let mut listing = Self::default();
         let mut nodes = nodes.clone();
-        let (step, mut failures) = Step::start_where_it_goes(terms, &mut nodes)?;
+        let (step, mut failures) = Step::start_on_available(terms, &mut nodes)?;
         if let Some(mut step) = step {
             step.send(&Request::List)?;
             failures

@@ -69,11 +69,12 @@ pub(crate) struct NodeFailure {
 }
 
 impl Step {
-    /// Starts the step on as many of the nodes as possible, and removes the others from `nodes`.
+    /// Starts the step on the nodes on which it can be started, and removes the others from
+    /// `nodes`.
     ///
     /// # Errors
     /// srun cannot be started, or a signal asked the command to stop.
-    pub(crate) fn start_where_it_goes(
+    pub(crate) fn start_on_available(
         terms: Terms<'_>,
         nodes: &mut Nodes,
     ) -> Result<(Option<Self>, Vec<NodeFailure>), Failure> {
@@ -213,8 +214,8 @@ fn command(terms: Terms<'_>, nodes: &Nodes) -> Result<Command, Failure> {
 impl Drop for Step {
     fn drop(&mut self) {
         drop(self.requests.take());
-        if !self.srun.ends_by_itself() {
-            self.srun.ask_to_end();
+        if !self.srun.wait_for_exit() {
+            self.srun.terminate();
         }
     }
 }

@@ -1,5 +1,4 @@
-//! Controls the staging: queries all nodes, sends the missing images, and lets the nodes check
-//! them.
+//! Controls the staging: queries all nodes, sends the missing images, and has the nodes check them.
 //!
 //! sbcast sends a file to all nodes of a step, and fails for all of them if one node cannot receive
 //! the file. Images that are missing on the same set of nodes therefore share a step. After a
@@ -10,8 +9,8 @@ use super::broadcast::{self, Broken, Sent};
 use super::message::{Item, Reply, Request};
 use super::nodes::Nodes;
 use super::outcome::{Outcomes, Status};
+use super::progress_lines::Lines;
 use super::source::Source;
-use super::stderr_lines::Lines;
 use super::step::{NodeFailure, Step, Terms};
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -58,7 +57,7 @@ impl<'a, 'p> Transfer<'a, 'p> {
     fn query(&mut self, nodes: &Nodes, trial: bool) -> Result<(), Failure> {
         let task = self.progress.on_terminal("listing the images on the nodes", 0);
         let mut nodes = nodes.clone();
-        let (step, failures) = Step::start_where_it_goes(self.terms, &mut nodes)?;
+        let (step, failures) = Step::start_on_available(self.terms, &mut nodes)?;
         failures.iter().try_for_each(|failure| self.node_failed(failure))?;
         let Some(mut step) = step else { return Ok(()) };
         let items: Vec<Item> = self.sources.iter().map(|source| source.item.clone()).collect();
@@ -200,7 +199,7 @@ impl<'a, 'p> Transfer<'a, 'p> {
         match broadcast::send(&target, &source.path, &to, &mut meanwhile)? {
             Sent::Whole => return Ok(true),
             Sent::Broken(broken) => self.broken(&broken, index, nodes)?,
-            Sent::Deserted => {
+            Sent::StepEnded => {
                 let failures = step.gather(nodes, &mut |_, _| false)?;
                 failures.iter().try_for_each(|failure| self.node_failed(failure))?;
             }

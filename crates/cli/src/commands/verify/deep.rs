@@ -1,4 +1,4 @@
-//! `--deep`: reads all images completely, and lets the runtime check signatures.
+//! `--deep`: reads all images completely, and has the runtime check their signatures.
 
 use super::signature;
 use crate::cache::squashfs;
@@ -40,7 +40,7 @@ struct Job {
 
 /// Data that all readers share.
 #[derive(Debug, Clone)]
-struct Desk {
+struct Shared {
     task: Arc<Task>,
     findings: Arc<Mutex<Vec<Finding>>>,
 }
@@ -60,22 +60,22 @@ pub(crate) fn read(
     let jobs = jobs(files, all);
     let bytes = jobs.iter().map(|job| job.size).sum();
     let task = progress.bytes("reading the images", bytes);
-    let desk = Desk { task: Arc::new(task), findings: Arc::default() };
-    let worker = desk.clone();
+    let shared = Shared { task: Arc::new(task), findings: Arc::default() };
+    let worker = shared.clone();
     let outcome = timeout::wait(timeout, move |watchdog| worker.all(&jobs, watchdog))?;
     let signed = match outcome {
         Outcome::Done(signed) => signed,
         Outcome::Stuck(paths) => {
-            paths.iter().for_each(|path| desk.add(survey::stuck(path, timeout)));
+            paths.iter().for_each(|path| shared.add(survey::stuck(path, timeout)));
             Vec::new()
         }
     };
-    let mut findings = std::mem::take(&mut *lock(&desk.findings));
+    let mut findings = std::mem::take(&mut *lock(&shared.findings));
     findings.extend(signatures(&signed, settings)?);
     Ok(findings)
 }
 
-/// Lets the runtime check the signed images. The timeout does not apply to that.
+/// Has the runtime check the signed images. The timeout does not apply to these checks.
 fn signatures(signed: &[PathBuf], settings: &Settings) -> Result<Vec<Finding>, Failure> {
     if signed.is_empty() {
         return Ok(Vec::new());
@@ -109,7 +109,7 @@ fn jobs(files: &[&File], all: &[File]) -> Vec<Job> {
     files.iter().filter(whole).filter(|file| seen.insert(file.identity())).map(job).collect()
 }
 
-impl Desk {
+impl Shared {
     fn add(&self, finding: Finding) {
         lock(&self.findings).push(finding);
     }
@@ -182,7 +182,7 @@ fn is_signed(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Desk, Job};
+    use super::{Job, Shared};
     use crate::system::timeout::Watchdog;
     use crate::ui::progress::Progress;
     use std::sync::Arc;
@@ -190,11 +190,11 @@ mod tests {
     #[test]
     fn an_unreadable_file_is_a_finding() {
         let task = Arc::new(Progress::new(true).bytes("", 0));
-        let desk = Desk { task, findings: Arc::default() };
+        let shared = Shared { task, findings: Arc::default() };
         // This file can be opened, but reading from its start fails.
         let job = Job { path: "/proc/self/mem".into(), size: 0, expected: None, damaged: false };
-        assert!(!desk.one(&job, &Watchdog::default()));
-        let findings = super::lock(&desk.findings);
+        assert!(!shared.one(&job, &Watchdog::default()));
+        let findings = super::lock(&shared.findings);
         let expected = "reading fails after 0 bytes: Input/output error (os error 5)";
         assert_eq!((findings[0].token, findings[0].what.as_str()), ("io-error", expected));
     }

@@ -20,8 +20,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// Runs the runtime until it exits, and returns its output.
 ///
 /// # Errors
-/// If the runtime does not start or exits with an error, or if `check`, which is called several times
-/// a second, fails.
+/// If the runtime does not start or exits with an error, or if `check`, which is called several
+/// times a second, fails.
 pub(super) fn run(
     mut command: Command,
     report: &dyn Fn(&str),
@@ -32,7 +32,7 @@ pub(super) fn run(
     let lines = group.listen();
     let mut output = LastLines::default();
     if let Err(failure) = follow(&group, &lines, &mut output, report, check) {
-        group.ask_to_end();
+        group.terminate();
         return Err(Error::Stopped(failure));
     }
     let status = group.end().map_err(Error::Start)?;
