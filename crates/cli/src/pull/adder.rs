@@ -46,7 +46,7 @@ impl<'a> Adder<'a> {
     /// # Errors
     /// If the image cannot be added, or a job would not use it.
     pub(crate) fn add(&self, reference: &Reference, watch: &Watch<'_>) -> Result<Outcome, Failure> {
-        if let Some(path) = self.there(reference)? {
+        if let Some(path) = self.existing(reference)? {
             if reference.digest().is_some() {
                 install::pin(self.store, reference, &path);
             }
@@ -57,7 +57,7 @@ impl<'a> Adder<'a> {
         let waiting =
             || self.progress.note(&format!("{name}: another command is working on it; waiting"));
         let _lock = self.store.lock_while(&name, &waiting, &|| watch.wait())?;
-        if let Some(path) = self.there(reference)? {
+        if let Some(path) = self.existing(reference)? {
             return Ok(Outcome::of(Status::Present, path));
         }
         if !self.force {
@@ -73,7 +73,7 @@ impl<'a> Adder<'a> {
         }
     }
 
-    /// What pulls the images.
+    /// The puller, which the first call sets up.
     ///
     /// # Errors
     /// If it cannot be set up. Every call then fails.
@@ -83,7 +83,7 @@ impl<'a> Adder<'a> {
     }
 
     /// The image that a job finds, or `None` if it has to be pulled.
-    fn there(&self, reference: &Reference) -> Result<Option<PathBuf>, Failure> {
+    fn existing(&self, reference: &Reference) -> Result<Option<PathBuf>, Failure> {
         let found = lookup::find_for(self.settings, reference, self.store.architecture());
         let Some(path) = found.filter(|_| !self.force) else { return Ok(None) };
         let Err(damage) = squashfs::check(&path) else { return Ok(Some(path)) };

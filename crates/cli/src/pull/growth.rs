@@ -1,20 +1,23 @@
-//! Whether a runtime that pulls an image makes progress: whether the files that it writes change.
+//! Detects whether a runtime that pulls an image makes progress: whether the files that it writes
+//! change.
 
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// The shortest time between two looks at the files.
+/// The minimum interval between two scans of the files.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The share of the time that the looks may take: one part of this number.
+/// The interval is at least this many times as long as a scan takes, so that scans of many files
+/// stay cheap.
 const SHARE: u32 = 50;
 
 /// The files of a pull.
 #[derive(Debug)]
 pub(super) struct Growth {
     directories: [PathBuf; 2],
-    /// The number of files and their sizes, when they were looked at last.
+    /// The number of files and directories, and the total size of the files in bytes, at the last
+    /// scan.
     seen: Cell<(u64, u64)>,
     next: Cell<Instant>,
 }
@@ -29,7 +32,8 @@ impl Growth {
         }
     }
 
-    /// Whether the files are known to have changed since the last look. Most calls do not look.
+    /// Whether the files have changed since the last scan. Returns false without a scan if the last
+    /// one was too recent.
     pub(super) fn has_grown(&self) -> bool {
         let begun = Instant::now();
         if begun < self.next.get() {
@@ -43,7 +47,7 @@ impl Growth {
     }
 }
 
-/// Adds the number of files and their sizes. What cannot be read does not count.
+/// Adds the number of entries and the sizes of files. Unreadable directories count as empty.
 fn add(directory: &Path, sum: &mut (u64, u64)) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         sum.0 += 1;
@@ -78,7 +82,7 @@ mod tests {
         assert!(look());
         fs::remove_file(other.path().join("layers/1")).unwrap();
         assert!(look() && !look());
-        // The next look is later.
+        // It is too early for the next scan.
         fs::write(one.path().join("image"), "").unwrap();
         assert!(!growth.has_grown());
     }

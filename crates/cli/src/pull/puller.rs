@@ -208,9 +208,9 @@ impl<'a> Puller<'a> {
         Ok((size, kept, used))
     }
 
-    /// What the registry knows of the image, or why it was not asked or gave no answer. The image
-    /// is then still pulled, but without recording a digest: this command queries a registry in
-    /// the same way as Apptainer, and another runtime may reach it in another way.
+    /// The image as the registry describes it, or why the registry was not queried or gave no
+    /// answer. The image is then still pulled, but without recording a digest: this command queries
+    /// a registry in the same way as Apptainer, and another runtime may reach it in another way.
     fn image(
         &self,
         reference: &Reference,
@@ -236,10 +236,10 @@ impl<'a> Puller<'a> {
         }
     }
 
-    /// Locks the digest, so that two names of one image are not downloaded at the same time, not
-    /// even by two hosts: the second one then finds the content of the first. A digest that is
-    /// pulled under its own name is already locked. Nobody who holds the lock of a digest waits for
-    /// that of a tag.
+    /// Locks the digest, so that two names of one image are not downloaded at the same time, even
+    /// by two hosts: the second pull waits and then finds the content of the first. A digest that
+    /// is pulled under its own name is already locked. There is no deadlock, because no process
+    /// that holds the lock of a digest waits for the lock of a tag.
     fn lock_digest(
         &self,
         reference: &Reference,

@@ -4,7 +4,6 @@
 //! Go's libraries find on this host (docs/registries.md). Another runtime may work differently,
 //! so a missing answer here must not make a pull fail.
 
-mod auth_flow;
 mod blob;
 mod cancel;
 mod cause;
@@ -18,6 +17,7 @@ mod manifest;
 mod mirrors;
 mod platform;
 mod proxy;
+mod query;
 mod roots;
 mod route;
 mod session;
@@ -33,14 +33,14 @@ pub(crate) use image::{Content, Descriptor, Fallback, Image};
 use crate::error::Failure;
 use crate::pull::credentials::Credentials;
 use crate::system::signals;
-use auth_flow::{AuthFlow, HostConfiguration, Stop, TimeLimits, wanted};
 use manifest::Document;
+use query::{HostConfiguration, QueryClient, Stop, TimeLimits, wanted};
 use session::Session;
 use sifcache_core::reference::Reference;
 use std::time::Duration;
 
 /// A client for registries that threads can share.
-pub(crate) struct Registry(AuthFlow);
+pub(crate) struct Registry(QueryClient);
 
 const TIME_LIMITS: TimeLimits = TimeLimits {
     answer: Duration::from_secs(60),
@@ -78,8 +78,8 @@ impl Registry {
         limits: TimeLimits,
         stop: Box<Stop>,
     ) -> Result<Self, Failure> {
-        let flow = AuthFlow::new(insecure, credentials, configuration, limits, stop);
-        flow.map(Self).map_err(Failure::Network)
+        let client = QueryClient::new(insecure, credentials, configuration, limits, stop);
+        client.map(Self).map_err(Failure::Network)
     }
 
     /// The digest that a reference points to now. This sends a HEAD request, which registries do

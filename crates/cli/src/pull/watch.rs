@@ -37,7 +37,8 @@ impl Watch<'_> {
         }
     }
 
-    /// Like [`Self::check`], for a pull that waits for another one: that is no lack of progress.
+    /// Like [`Self::check`], but also reports progress, because a pull that waits for another one
+    /// is not stalled.
     ///
     /// # Errors
     /// Like [`Self::check`].

@@ -185,7 +185,7 @@ impl Template {
 fn merge(probes: &[Vec<u8>]) -> Result<Merged, Error> {
     let mut merger = Merger::new(Limits::default(), deduce::NOW);
     for layer in probes {
-        let merged = merger.layer(&**layer, &mut deduce::Nowhere);
+        let merged = merger.layer(&**layer, &mut deduce::Discard);
         merged.map_err(|error: sifcache_layers::Error<Infallible>| {
             Error::Probes(error.to_string())
         })?;

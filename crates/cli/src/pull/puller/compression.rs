@@ -1,7 +1,7 @@
 //! Chooses the compression of new images: that of the settings, if images with it start here.
 //!
-//! A trial takes as long as the conversion of a small image. One that succeeded is remembered: by
-//! this value, and in the image root for later commands.
+//! A trial takes as long as the conversion of a small image. A success is cached: in memory for
+//! this command, and in the image root for later ones.
 
 use crate::cache::store::Store;
 use crate::cache::store::scratch::Scratch;
@@ -113,7 +113,7 @@ impl<'a> Choice<'a> {
                 self.remember();
                 self.wanted
             }
-            // The site knows its machines better.
+            // The site's choice is kept if it cannot be tested.
             Err(trial::Error::Architecture(_)) => self.wanted,
             Err(error) => {
                 let wanted = self.wanted;

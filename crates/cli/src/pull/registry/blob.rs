@@ -5,11 +5,11 @@
 //! `Range` if the server supports that, otherwise the data that are already there are skipped.
 //! Every request goes to the registry, which may redirect it to a new URL of another host.
 
-use super::auth_flow::AuthFlow;
 use super::cancel::Cancel;
 use super::error::Error;
 use super::fault::Fault;
 use super::image::Descriptor;
+use super::query::QueryClient;
 use super::session::Session;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap};
@@ -26,7 +26,7 @@ const PROGRESS: u64 = 1 << 20;
 
 /// A download in progress. Dropping it closes the connection.
 pub(crate) struct Blob<'a> {
-    flow: &'a AuthFlow,
+    client: &'a QueryClient,
     reference: &'a Reference,
     descriptor: &'a Descriptor,
     cancel: Cancel,
@@ -48,13 +48,13 @@ struct Connection {
 
 impl<'a> Blob<'a> {
     pub(super) fn new(
-        flow: &'a AuthFlow,
+        client: &'a QueryClient,
         reference: &'a Reference,
         descriptor: &'a Descriptor,
         cancel: Cancel,
     ) -> Self {
         Self {
-            flow,
+            client,
             reference,
             descriptor,
             cancel,
@@ -129,7 +129,7 @@ impl<'a> Blob<'a> {
         let (digest, size) = (self.descriptor.digest.as_str(), self.descriptor.size);
         loop {
             let offset = Some(self.received).filter(|offset| *offset > 0 && self.ranges);
-            let opened = self.flow.query_once(
+            let opened = self.client.query_once(
                 self.reference,
                 &self.cancel,
                 async |session: &Session<'_>| {
@@ -155,7 +155,7 @@ impl<'a> Blob<'a> {
     /// been received before, and missing if the response has ended.
     fn read(&mut self, mut connection: Connection) -> Result<Option<Bytes>, Error> {
         let stalled = self.broken(&connection, "no more data in time");
-        let part = self.flow.next(stalled, &self.cancel, connection.response.chunk())?;
+        let part = self.client.next(stalled, &self.cancel, connection.response.chunk())?;
         let part = part.map_err(|error| self.broken(&connection, &super::cause::text(&error)))?;
         let Some(part) = part else {
             if self.is_complete() {
@@ -186,7 +186,7 @@ impl<'a> Blob<'a> {
     /// # Errors
     /// With the given error if a retry cannot help, or there have been too many.
     fn wait(&mut self, error: Error) -> Result<(), Error> {
-        let limits = self.flow.limits();
+        let limits = self.client.limits();
         let (retries, since) = self.retries;
         self.retries = match self.received - since >= PROGRESS {
             true => (1, self.received),
@@ -198,7 +198,7 @@ impl<'a> Blob<'a> {
         if !error.is_unreachable() || self.retries.0 > RETRIES || delay > limits.longest {
             return Err(error);
         }
-        self.flow.pause(delay, &self.cancel)
+        self.client.pause(delay, &self.cancel)
     }
 }
 

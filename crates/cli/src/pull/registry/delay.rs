@@ -5,7 +5,7 @@ use jiff::fmt::rfc2822;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use std::time::Duration;
 
-/// Longer delays are not believed: some servers send a point in time as a number.
+/// Longer delays are ignored, because some servers send a Unix timestamp instead of a duration.
 const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// The delay in the headers, which is a number of seconds or a date (RFC 9110, section 10.2.3).

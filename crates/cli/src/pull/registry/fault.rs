@@ -65,12 +65,12 @@ impl Fault {
     }
 
     /// Whether no connection was established, so that another scheme may help.
-    pub(super) fn is_about_connecting(&self) -> bool {
+    pub(super) fn is_connect_error(&self) -> bool {
         matches!(self, Self::Request(error) if error.is_connect())
     }
 
-    /// Whether the fault may be temporary, so that a retry may help.
-    pub(super) fn is_passing(&self) -> bool {
+    /// Whether the fault may be transient, so that a retry may help.
+    pub(super) fn is_transient(&self) -> bool {
         match self {
             // This means that an established connection broke; a failed attempt to connect is not
             // repeated.

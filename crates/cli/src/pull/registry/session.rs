@@ -92,7 +92,7 @@ impl Session<'_> {
         let first = known.is_none();
         let authorization = match known {
             Some(authorization) => authorization,
-            None => self.greet().await?,
+            None => self.ping().await?,
         };
         let response = self.send(method, path, headers, &authorization).await?;
         // A server that the registry redirects to must not obtain the credentials.
@@ -129,8 +129,8 @@ impl Session<'_> {
         Url::parse(&self.url("")).is_ok_and(|own| own.origin() == url.origin())
     }
 
-    /// Asks the registry which authorization it requires.
-    async fn greet(&self) -> Answer<Authorization> {
+    /// Determines which authorization the registry requires, with a request to its base URL `/v2/`.
+    async fn ping(&self) -> Answer<Authorization> {
         let response = self.send(&Method::GET, "", &accept(), &Authorization::Nothing).await?;
         match response.status() {
             StatusCode::UNAUTHORIZED => self.authorize(response.headers()).await,

@@ -1,6 +1,6 @@
 //! A registry on loopback that serves blobs with faults, and a client for it.
 
-use super::auth_flow::{HostConfiguration, Stop, TimeLimits};
+use super::query::{HostConfiguration, Stop, TimeLimits};
 use super::{Descriptor, Registry};
 use crate::pull::credentials::Credentials;
 use sha2::{Digest as _, Sha256};

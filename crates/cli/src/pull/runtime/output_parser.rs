@@ -8,10 +8,10 @@ const KEPT_LINES: usize = 40;
 /// The log levels at the start of the runtimes' lines.
 const LEVELS: [&str; 7] = ["FATAL", "ERROR", "WARNING", "INFO", "LOG", "VERBOSE", "DEBUG"];
 
-/// What the runtimes print, in some case, if a registry answers with status 429: the text of the
-/// status, the code of an error in the answer, and the number of the status as each client prints
-/// it. `recorded/rate-limits.txt` has the whole messages. Users choose the references in messages,
-/// which contain no spaces.
+/// Texts that the runtimes print, regardless of case, if a registry answers with status 429: the
+/// reason phrase of the status, the error code in the body, and the number of the status as each
+/// client prints it. `recorded/rate-limits.txt` has the complete messages. Each text contains a
+/// space, so that no reference in a message, which users choose, matches it.
 const RATE_LIMITS: [&str; 5] = [
     "too many requests",
     ": toomanyrequests: ",
@@ -118,10 +118,10 @@ mod tests {
         assert_eq!(reason(&[]), "it ended with signal: 9 (SIGKILL) and no message");
     }
 
-    /// The output of real runtimes, for each request of a pull that a registry on this host answered
-    /// with 429, and the time until the runtime failed. Without `Retry-After`, Apptainer repeats the
-    /// first request and that for the digest for a minute; with `Retry-After: 3600`, for eight.
-    /// Addresses and digests were replaced.
+    /// The output of real runtimes, for each request of a pull that a registry on this host
+    /// answered with 429, and the time until the runtime failed. Without `Retry-After`, Apptainer
+    /// repeats the first request and that for the digest for a minute; with `Retry-After: 3600`,
+    /// for eight. Addresses and digests were replaced.
     const RECORDED: &str = include_str!("output_parser/recorded/rate-limits.txt");
 
     fn has_rate_limit<'a>(lines: impl IntoIterator<Item = &'a str>) -> bool {

@@ -1,5 +1,5 @@
-//! The runtime's version, which a thread asks for: the runtime takes as long to start as a query of
-//! a registry, and nobody needs the version before an image is converted.
+//! The runtime's version, determined in a background thread: starting the runtime takes as long as
+//! a query of a registry, and the version is first needed when an image is converted.
 
 use super::Runtime;
 use std::io;
@@ -24,7 +24,7 @@ impl Version {
         Ok(Self { thread: Mutex::new(Some(thread)), text: OnceLock::new() })
     }
 
-    /// The version, once it is known. Empty if the program cannot be run.
+    /// Waits for the thread, and returns the version. Empty if the program cannot be run.
     pub(crate) fn text(&self) -> &str {
         self.text.get_or_init(|| {
             let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -33,7 +33,7 @@ impl Version {
     }
 }
 
-/// The runtime does not outlive the command.
+/// Waits for the thread, so that the runtime does not outlive the command.
 impl Drop for Version {
     fn drop(&mut self) {
         self.text();

@@ -80,7 +80,7 @@ impl Sender {
         Ok(())
     }
 
-    /// A part to fill, and then to send. It may have a content, which is of no use.
+    /// A part to fill and send. It may have old content, which the caller overwrites.
     pub(super) fn part(&self) -> Vec<u8> {
         self.0.lock().spare.pop().unwrap_or_default()
     }

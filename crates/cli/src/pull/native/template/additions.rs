@@ -30,11 +30,11 @@ pub(super) struct Addition {
 
 impl Additions {
     /// Compares the tree of a template with `layers`, the merged tree of its layer. `read` reads
-    /// the content of a file of the template.
+    /// the content of a file of the template. Returns `None` if the runtime added anything other
+    /// than directories, symbolic links and files.
     ///
     /// # Errors
-    /// The first error of `read`. `None` if the runtime added something else than directories,
-    /// symbolic links and files.
+    /// The first error of `read`.
     pub(super) fn find<E>(
         template: &Tree,
         layers: &Tree,

@@ -22,9 +22,9 @@ const READ_AND_SEARCH: u16 = 0o500;
 pub(super) const NOW: u32 = u32::MAX;
 
 /// Stores no content: only the sizes of files matter.
-pub(super) struct Nowhere;
+pub(super) struct Discard;
 
-impl ContentSink for Nowhere {
+impl ContentSink for Discard {
     type Error = Infallible;
 
     fn store(
@@ -64,7 +64,7 @@ pub(super) fn rules(
             }
             for rules in for_packing(rules) {
                 let mut tree = unpacked.clone();
-                rules.packed(&mut tree, &mut Nowhere);
+                rules.packed(&mut tree, &mut Discard);
                 match compare::difference(&tree, template) {
                     None => found.push(rules),
                     Some(path) => furthest = furthest.max(path),
@@ -99,8 +99,8 @@ fn depends_on_packing(unpacked: &Tree, path: &[u8]) -> bool {
 /// The unpacked probes with the runtime's own files. `None` if these rules cannot apply.
 fn unpacked(rules: &Rules, layers: &Merged, additions: &Additions) -> Option<Tree> {
     let mut merged = layers.clone();
-    rules.unpacked(&mut merged, &mut Nowhere).ok()?;
-    let (tree, sink) = (&mut merged.tree, &mut Nowhere);
+    rules.unpacked(&mut merged, &mut Discard).ok()?;
+    let (tree, sink) = (&mut merged.tree, &mut Discard);
     let mut overlay = Overlay { tree, sink, now: NOW, privileged: is_privileged(rules) };
     overlay.add(additions).ok()?;
     Some(merged.tree)

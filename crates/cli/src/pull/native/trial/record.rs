@@ -4,8 +4,8 @@
 //! ROOT/.sifcache/trials/HOST.UID.json    the conditions of the last trial that succeeded
 //! ```
 //!
-//! Only a file of the caller counts, in a directory that no other user can write, and only if its
-//! conditions equal those of now. Everything else means that the trial is run.
+//! A record is only used if it belongs to the caller, is in a directory that no other user can
+//! write to, and has the current conditions. Otherwise the trial is run again.
 
 use super::conditions::Conditions;
 use crate::cache::store::{Store, directory, metadata, path_trust};

@@ -1,8 +1,8 @@
 use crate::error::Failure;
 use crate::pull::credentials::Credentials;
-use crate::pull::registry::auth_flow::{HostConfiguration, TimeLimits};
 use crate::pull::registry::mirrors::Mirrors;
 use crate::pull::registry::proxy::Proxies;
+use crate::pull::registry::query::{HostConfiguration, TimeLimits};
 use crate::pull::registry::test_double::{
     FaultyServer, LIMITS, Reply, Request, client, client_with, descriptor, digest_of, noise,
 };

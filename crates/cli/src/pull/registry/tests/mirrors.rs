@@ -1,8 +1,8 @@
 use super::server::{Deed, Response, Server};
 use super::{TIME_LIMITS, answer, credentials, digest_of};
 use crate::pull::credentials::Credentials;
-use crate::pull::registry::auth_flow::HostConfiguration;
 use crate::pull::registry::mirrors::Mirrors;
+use crate::pull::registry::query::HostConfiguration;
 use crate::pull::registry::{Error, Registry};
 use sifcache_core::reference::Reference;
 use tempfile::TempDir;

@@ -2,8 +2,8 @@ use super::server::{Deed, Response, Server};
 use super::{TIME_LIMITS, answer, digest_of};
 use crate::pull::credentials::Credentials;
 use crate::pull::registry::Registry;
-use crate::pull::registry::auth_flow::HostConfiguration;
 use crate::pull::registry::proxy::Proxies;
+use crate::pull::registry::query::HostConfiguration;
 use sifcache_core::reference::Reference;
 
 /// A proxy that refuses tunnels, and answers plain HTTP requests on behalf of each registry.

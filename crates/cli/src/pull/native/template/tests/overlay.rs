@@ -2,7 +2,7 @@
 
 use super::super::overlay::Error;
 use super::{ROOT, USER, recorded};
-use crate::pull::native::template::deduce::Nowhere;
+use crate::pull::native::template::deduce::Discard;
 use sifcache_squashfs::tree::{Inode, InodeId, Kind, Metadata, Names, Tree};
 
 const NOW: u32 = 1_700_000_000;
@@ -42,7 +42,7 @@ fn metadata<'a>(tree: &'a Tree, path: &str) -> &'a Metadata {
 
 /// The path that cannot be added for a user, if any.
 fn laid_over(recorded_template: &[u8], tree: &mut Tree) -> Option<String> {
-    match recorded(recorded_template).lay_over(tree, NOW, &mut Nowhere) {
+    match recorded(recorded_template).lay_over(tree, NOW, &mut Discard) {
         Ok(()) => None,
         Err(Error::Unsupported { path, .. }) => Some(String::from_utf8(path).unwrap()),
         Err(Error::Store(never)) => match never {},

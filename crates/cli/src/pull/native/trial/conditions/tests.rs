@@ -91,7 +91,7 @@ fn the_compression_its_level_and_the_directory_count() {
     assert_ne!(installed.find(Compression::ZSTD, "/scratch"), zstd);
 }
 
-/// What runs in the end is then not certain.
+/// With an unusual runtime, it is not certain which files take part in a start.
 #[test]
 fn an_unusual_runtime_has_no_conditions() {
     let installed = Installed::new();

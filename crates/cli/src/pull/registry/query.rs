@@ -1,4 +1,4 @@
-//! Queries a registry: over each allowed transport, with one retry, and with a timeout.
+//! Queries registries: over each allowed transport, with one retry, and with a timeout.
 
 use super::cancel::Cancel;
 use super::certs_d::Directories;
@@ -23,7 +23,7 @@ use tokio::time::{sleep, timeout};
 /// The interval between checks for a signal that asks the command to end.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Fails if a signal has asked the command to end.
+/// A check that fails if a signal has asked the command to end.
 pub(super) type Stop = dyn Fn() -> Result<(), Failure> + Send + Sync;
 
 type Answer<T> = Result<T, Fault>;
@@ -41,10 +41,10 @@ pub(super) struct TimeLimits {
     pub(super) stall: Duration,
 }
 
-/// How a query is sent.
+/// The options of one query.
 #[derive(Debug, Clone, Copy)]
-struct Effort<'a> {
-    /// Whether to repeat it once if the fault may be temporary.
+struct Options<'a> {
+    /// Whether to retry once if the fault may be transient.
     repeat: bool,
     cancel: &'a Cancel,
 }
@@ -74,7 +74,7 @@ impl HostConfiguration {
 }
 
 /// Queries registries.
-pub(super) struct AuthFlow {
+pub(super) struct QueryClient {
     /// Always present until this value is dropped.
     runtime: Option<Runtime>,
     clients: Clients,
@@ -88,7 +88,7 @@ pub(super) struct AuthFlow {
     stop: Box<Stop>,
 }
 
-impl AuthFlow {
+impl QueryClient {
     /// Creates a client.
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl AuthFlow {
         reference: &Reference,
         query: impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<T, Error> {
-        self.send(reference, Effort { repeat: true, cancel: &Cancel::default() }, query)
+        self.send(reference, Options { repeat: true, cancel: &Cancel::default() }, query)
     }
 
     /// Like [`Self::query`], but without repeating a query whose fault may be temporary. `cancel`
@@ -143,13 +143,13 @@ impl AuthFlow {
         cancel: &Cancel,
         query: impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<T, Error> {
-        self.send(reference, Effort { repeat: false, cancel }, query)
+        self.send(reference, Options { repeat: false, cancel }, query)
     }
 
     fn send<T>(
         &self,
         reference: &Reference,
-        effort: Effort<'_>,
+        options: Options<'_>,
         query: impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<T, Error> {
         let mirrors = self.mirrors.as_ref().map_err(Error::configuration)?;
@@ -158,27 +158,27 @@ impl AuthFlow {
         let source = &route.source;
         // Plain HTTP is used only if the container runtime would also use it.
         let plain_http = source.plain_http && route.is_confirmed(true);
-        let (answer, transport) = match self.at(source, plain_http, effort, &query) {
+        let (answer, transport) = match self.at(source, plain_http, options, &query) {
             Err(error) if error.is_unreachable() && source.plain_http && !plain_http => {
-                if self.confirm(&route, effort).is_err() {
+                if self.confirm(&route, options).is_err() {
                     return Err(error);
                 }
-                return self.at(source, true, effort, &query).map(|(answer, _)| answer);
+                return self.at(source, true, options, &query).map(|(answer, _)| answer);
             }
             answer => answer?,
         };
         if !route.is_confirmed(transport == Transport::Plain) {
-            self.confirm(&route, effort)?;
+            self.confirm(&route, options)?;
         }
         Ok(answer)
     }
 
     /// Checks that one of the other endpoints has the digest.
-    fn confirm(&self, route: &Route, effort: Effort<'_>) -> Result<(), Error> {
+    fn confirm(&self, route: &Route, options: Options<'_>) -> Result<(), Error> {
         let mut failed = None;
         for other in &route.others {
             let digest = async |session: &Session<'_>| session.digest(wanted(session.image)).await;
-            match self.at(other, other.plain_http, effort, &digest) {
+            match self.at(other, other.plain_http, options, &digest) {
                 Ok(_) => return Ok(()),
                 Err(error @ (Error::Stopped(_) | Error::Cancelled)) => return Err(error),
                 Err(error) => failed = Some(error),
@@ -193,7 +193,7 @@ impl AuthFlow {
         &self,
         place: &Endpoint,
         plain_http: bool,
-        effort: Effort<'_>,
+        options: Options<'_>,
         query: &impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Result<(T, Transport), Error> {
         let auth = self.credentials.of(&place.image);
@@ -210,13 +210,13 @@ impl AuthFlow {
         };
         let attempt = |transport| {
             let session = session(transport);
-            let answer = self.with_retry(&session, effort.repeat, query);
+            let answer = self.with_retry(&session, options.repeat, query);
             let limit = (self.limits.answer, Error::no_answer(&name));
-            runtime.block_on(self.with_timeout(limit, effort.cancel, answer))
+            runtime.block_on(self.with_timeout(limit, options.cancel, answer))
         };
         let mut transport = tls;
         let mut result = attempt(tls)?;
-        if plain_http && result.as_ref().is_err_and(Fault::is_about_connecting) {
+        if plain_http && result.as_ref().is_err_and(Fault::is_connect_error) {
             let proxies = &self.clients.proxies;
             if let Some(why) = proxies.of_cgi() {
                 return Err(Error::configuration(why));
@@ -260,7 +260,7 @@ impl AuthFlow {
         query: &impl AsyncFn(&Session<'_>) -> Answer<T>,
     ) -> Answer<T> {
         let fault = match query(session).await {
-            Err(fault) if repeat && fault.is_passing() => fault,
+            Err(fault) if repeat && fault.is_transient() => fault,
             answer => return answer,
         };
         let delay = fault.delay().unwrap_or_default().max(self.limits.busy);
@@ -349,7 +349,7 @@ impl AuthFlow {
     }
 }
 
-impl Drop for AuthFlow {
+impl Drop for QueryClient {
     fn drop(&mut self) {
         // A lookup of a host name cannot be cancelled, but there is no need to wait for it.
         if let Some(runtime) = self.runtime.take() {
