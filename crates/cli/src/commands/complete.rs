@@ -1,5 +1,4 @@
-//! `sifcache complete-references`: what the completion scripts of shells call when a user presses
-//! Tab.
+//! `sifcache complete-references`: the shell completion scripts call it when a user presses Tab.
 //!
 //! The command prints nothing but references, one per line, and always ends soon with status 0: the
 //! user's prompt waits for it. Names that have more components end with `/`.
@@ -36,7 +35,7 @@ pub(crate) struct Complete {
     words: Vec<OsString>,
 }
 
-/// Runs the subcommand. A problem is no reason to disturb the user's prompt.
+/// Runs the subcommand. Errors are not reported, because messages would disturb the user's prompt.
 pub(crate) fn run(args: &Complete) -> Exit {
     let words: Option<Vec<&str>> = args.words.iter().map(|word| word.to_str()).collect();
     let Some(position) = Position::of(&Cli::command(), &words.unwrap_or_default()) else {

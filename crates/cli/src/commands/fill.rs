@@ -35,16 +35,16 @@ use std::sync::Mutex;
 
 /// Add the images that jobs ask for
 ///
-/// Reads the lines that the plugin and the shim write to syslog when an image is missing, checks the
-/// policy (/etc/sifcache/fill.toml), and adds the image for everybody, as `add` does. Run it as the
-/// owner of the image root on one host that receives the logs of all nodes: with --follow as a
+/// Reads the lines that the plugin and the shim write to syslog when an image is missing, checks
+/// the policy (/etc/sifcache/fill.toml), and adds the image for everybody, as `add` does. Run it as
+/// the owner of the image root on one host that receives the logs of all nodes: with --follow as a
 /// service, or with --once from a timer.
 ///
-/// An image is added once, however often it is requested. Failed images are tried again after a pause
-/// that doubles each time. Requests and the positions in the logs are saved under .sifcache/fill, so
-/// that a restart neither loses nor repeats requests. Images become visible only when they are
-/// complete, even if this command is killed. The progress of each image is in .sifcache/queue, for
-/// jobs that wait; users can only read it.
+/// An image is added once, however often it is requested. Failed images are tried again after a
+/// pause that doubles each time. Requests and the positions in the logs are saved under
+/// .sifcache/fill, so that a restart neither loses nor repeats requests. Images become visible only
+/// when they are complete, even if this command is killed. The progress of each image is in
+/// .sifcache/queue, for jobs that wait; users can only read it.
 ///
 /// The policy is read again when its file changes. docs/on-demand.md has the details.
 #[derive(Debug, Args)]
@@ -64,7 +64,8 @@ pub(crate) struct Fill {
     /// Print how the policy answers a request for this image, and why; change nothing
     #[arg(long, value_name = "REF", group = "mode")]
     check: Option<String>,
-    /// With --check: the answer to this user; by default, to as many users as have to ask
+    /// With --check: answer as if this user had asked; by default, as if as many users had asked as
+    /// the policy requires
     #[arg(long, value_name = "USER", requires = "check", conflicts_with_all = ["once", "follow"])]
     user: Option<String>,
     /// Read this log; - is standard input. By default, the journal of this host, else

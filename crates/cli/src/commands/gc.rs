@@ -27,10 +27,10 @@ use std::path::{Path, PathBuf};
 
 /// Remove images by age, last use, total size or fill level
 ///
-/// Removes images that match all given conditions; with --max-size or --fill-level, only as
-/// many of those as needed, least recently used first. As with `remove`, the files are still kept for the time given
-/// with --keep. Every run also deletes leftovers of killed commands, and kept files whose time has
-/// expired.
+/// Removes images that match all given conditions; with --max-size or --fill-level, only as many of
+/// those as needed, least recently used first. As with `remove`, the files are still kept for the
+/// time given with --keep. Every run also deletes leftovers of killed commands, and kept files
+/// whose time has expired.
 ///
 /// With pull=link, files of users link to images. An image stays for the time given with
 /// --link-grace after the last pull that linked to it.
@@ -161,8 +161,8 @@ fn choose(
     Ok(chosen.into_iter().map(|image| Removal::whole(inventory, image)).collect())
 }
 
-/// What has to be freed for --max-size and --fill-level; `None` without them, which removes all
-/// images that match.
+/// How much has to be freed for --max-size and --fill-level; `None` without these options, where
+/// all images that match are removed.
 ///
 /// # Errors
 /// The file system does not answer.
@@ -176,8 +176,8 @@ fn need(args: &Gc, inventory: &Inventory) -> Result<Option<Need>, Failure> {
     })
 }
 
-/// What has to be freed for --fill-level. Kept files do not count as used, because their deletion
-/// is already settled. Otherwise each run would remove more images until the first kept file is
+/// How much has to be freed for --fill-level. Kept files do not count as used, because they will be
+/// deleted anyway. Otherwise each run would remove more images until the first kept file is
 /// deleted.
 fn level(root: &Path, marks: Marks) -> Result<Need, Failure> {
     let mut level = FillLevel::of(root).map_err(|error| Failure::read(root, error))?;

@@ -32,8 +32,8 @@ use std::path::Path;
 /// of all nodes. Nothing is saved from a log that contains no line from the plugin, or that
 /// contains unreadable lines.
 ///
-/// LAUNCHES, PULLS and BUILDS are numbers of commands that used the image: a container that
-/// started, a pull into a file, a build. JOBS and USERS are about all three.
+/// LAUNCHES, PULLS and BUILDS count the commands that used the image: starts of containers, pulls
+/// into files, and builds. JOBS and USERS cover all three.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Hits {

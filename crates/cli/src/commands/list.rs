@@ -37,9 +37,9 @@ use words::Words;
 /// images that were added with `add` or `import`. The time when an image last served a job is known
 /// if `sifcache hits` has read the logs, or with --log.
 ///
-/// With WORDs, only images are listed that have all of them in one of their names; upper and lower
-/// case are the same. The command line that starts the first of these images is printed last. Users
-/// need no special permissions.
+/// With WORDs, only images are listed that have all of them in one of their names, regardless of
+/// case. The last line of the output is the command line that starts the first of these images.
+/// Users need no special permissions.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct List {

@@ -1,5 +1,5 @@
-//! `sifcache listen`: prints the requests that arrive at a listener. It is hidden, for tests and for
-//! the search for faults in a network; `sifcache fill --listen` is the real one.
+//! `sifcache listen`: prints the requests that arrive at a listener. This hidden subcommand serves
+//! tests and network troubleshooting; the listener of a site is `sifcache fill --listen`.
 
 use crate::demand::listen::Listener;
 use crate::error::Failure;

@@ -26,8 +26,8 @@ use sifcache_core::settings::Settings;
 /// log of all nodes, pass it with --log; by default, only the log of this host is read (its journal
 /// or /var/log/syslog). References that are now in the cache are omitted.
 ///
-/// LAUNCHES, PULLS and BUILDS are numbers of commands that requested the reference: a container to
-/// start, a pull into a file, a build. JOBS and USERS are about all three.
+/// LAUNCHES, PULLS and BUILDS count the commands that requested the reference: starts of
+/// containers, pulls into files, and builds. JOBS and USERS cover all three.
 ///
 /// Every user can write such lines to syslog, so check the list before you add its references.
 #[derive(Debug, Args)]

@@ -1,5 +1,5 @@
-//! `sifcache probe`: reads the first entry of a directory. `list` runs it as a helper process, to find
-//! out whether an image root answers.
+//! `sifcache probe`: reads the first entry of a directory. `list` runs it as a helper process, to
+//! find out whether an image root answers.
 
 use crate::exit::Exit;
 use crate::system::helper;
@@ -13,7 +13,7 @@ pub(crate) struct Probe {
     directory: PathBuf,
 }
 
-/// Runs the subcommand. Every answer is one, even an error.
+/// Runs the subcommand. An error also shows that the file server answers, so it is not reported.
 pub(crate) fn run(args: &Probe) -> Exit {
     let entry = fs::read_dir(&args.directory).ok().and_then(|mut entries| entries.next()?.ok());
     if let Some(entry) = entry {

@@ -20,10 +20,10 @@ use std::path::Path;
 
 /// Show the requested images: in progress, waiting, refused, failed
 ///
-/// Needs no privileges. The filler (`sifcache fill`) writes one small file for each image that a job
-/// or `sifcache request` has asked for; this command reads them. USERS is the number of users who
-/// asked; `?` if nobody is identified. Results remain for 10 minutes: that an image was added, was
-/// refused by the policy, or failed.
+/// Needs no privileges. The filler (`sifcache fill`) writes one small file for each image that a
+/// job or `sifcache request` has asked for; this command reads them. USERS is the number of users
+/// who asked; `?` if no user is identified. Results (added, refused by the policy, or failed)
+/// remain for 10 minutes.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Queue {
@@ -219,7 +219,7 @@ fn page(rows: &[Row], now: Timestamp) -> String {
     table.text()
 }
 
-/// Each image was requested by at least one user, so 0 means that nobody is identified.
+/// Each image was requested by at least one user, so 0 means that no user is identified.
 fn users(number: u32) -> String {
     if number == 0 { "?".to_owned() } else { number.to_string() }
 }

@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 ///
 /// Reads the image roots, the same log lines as `hits` and `misses`, and Slurm's `sinfo`. Changes
 /// nothing except for the file of --html. What cannot be read is left out, and the report says so.
-/// Run it as root on the host that has the logs of all nodes: for other users, `verify` cannot check
-/// all files.
+/// Run it as root on the host that has the logs of all nodes: for other users, `verify` cannot
+/// check all files.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct Report {
@@ -30,7 +30,7 @@ pub(crate) struct Report {
     site: Site,
     #[command(flatten)]
     period: Period,
-    /// Write one HTML page into this file, which is replaced as a whole; - is standard output. The
+    /// Write one HTML page to this file, which is replaced atomically; - is standard output. The
     /// page needs no other files and no network
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub(crate) struct Report {
     #[arg(long)]
     json: bool,
     /// List at most this many images, references and problems of one kind; all of them are counted.
-    /// With 0, only the numbers are there
+    /// With 0, only the counts are shown
     #[arg(long, value_name = "N", default_value_t = 100)]
     top: usize,
     /// Report images that served no command for this long as unused: 60d, 8w, 1y

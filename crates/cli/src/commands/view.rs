@@ -23,13 +23,13 @@ use std::path::{Path, PathBuf};
 ///
 /// Nextflow, cwltool, Toil, miniwdl, Snakemake and shpc pull each image into a file with a name of
 /// their own, and skip the pull if that file exists. A view contains these names as symbolic links
-/// to the images of the cache, so that the engines find them without pulling, also where sifcache
+/// to the images of the cache, so that the engines find them without pulling, even where sifcache
 /// is not active. There is a link for each way in which users type a reference.
 ///
 /// `add`, `import`, `refresh`, `remove` and `gc` update all views of the image root that they
 /// change; files that are copied into an image root need another run of `sifcache view`. A name
-/// that two references share is reported and gets no link. Files and links that this command has
-/// not created are never changed. docs/views.md has the settings of each engine.
+/// that two references share is reported and gets no link. Files and links that this command did
+/// not create are never changed. docs/views.md has the settings of each engine.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(crate) struct ViewCommand {
@@ -136,7 +136,7 @@ fn new(args: &ViewCommand, settings: &Settings, directory: &Path) -> Result<View
     Ok(view)
 }
 
-/// Updates, creates or removes one view. `before` is what is registered.
+/// Updates, creates or removes one view. `before` is the registered view.
 fn one(
     args: &ViewCommand,
     settings: &Settings,

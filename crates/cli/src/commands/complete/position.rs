@@ -17,7 +17,7 @@ pub(super) struct Position {
     pub(super) plugstack: Option<String>,
 }
 
-/// What the words before the cursor have been parsed to.
+/// The parsed words before the cursor.
 #[derive(Default)]
 struct Parsed<'a> {
     positionals: usize,

@@ -15,13 +15,13 @@ use std::time::{Duration, Instant};
 
 /// The suffix that `singularity pull` and users append to the name of a file.
 const SUFFIX: &str = ".sif";
-/// The longer forms of names of docker.
+/// Prefixes of docker references that users may omit.
 const USUAL: [&str; 2] = ["docker.io/library/", "docker.io/"];
 /// The maximum number of directories that are entered because each is the only match.
 const MAX_DEPTH: usize = 8;
 
-/// The references that begin with `typed`, and the beginnings of references that end with `/`. Roots
-/// that do not answer within `limit` are left out.
+/// The references that begin with `typed`, and the beginnings of references that end with `/`.
+/// Roots that do not answer within `limit` are left out.
 pub(super) fn search(settings: &Settings, typed: &str, limit: Duration) -> BTreeSet<String> {
     let end = Instant::now() + limit;
     let mut typed = typed.to_owned();
@@ -209,8 +209,8 @@ fn is_directory(entry: &DirEntry) -> bool {
     }
 }
 
-/// At most `most` of the sorted names. The first and the last one are among them, so that shells find
-/// the same common beginning.
+/// At most `most` of the sorted names. The first and the last one are among them, so that shells
+/// find the same common beginning.
 pub(super) fn sample(names: &[String], most: usize) -> impl Iterator<Item = &String> {
     let step = match names.len() > most {
         true => names.len().div_ceil(most.max(2) - 1),

@@ -1,4 +1,5 @@
-//! Checks image roots on FUSE file systems: whether the kernel gives up on a server that hangs.
+//! Checks image roots on FUSE file systems: whether the kernel aborts the connection to a server
+//! that hangs.
 //!
 //! A helper process cannot be killed while it waits for an answer to a request that the server has
 //! already read, so if Slurm tracks processes with control groups, it cannot end the step. From

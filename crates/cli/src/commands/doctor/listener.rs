@@ -1,4 +1,5 @@
-//! Checks `filler=`: whether the misses of this host reach the listener of `sifcache fill --listen`.
+//! Checks `filler=`: whether the misses of this host reach the listener of `sifcache fill
+//! --listen`.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -17,7 +18,8 @@ fn command(host: &Host) -> Finding {
     if host.is_program(path.as_ref()) {
         return Finding::ok("command", format!("{path} sends misses to the listener"));
     }
-    let message = format!("{path} is not there or no program, so no miss is sent to the listener");
+    let message =
+        format!("{path} is missing or not executable, so no miss is sent to the listener");
     Finding::warn("command", message).advice("install it with `make install` or the package")
 }
 

@@ -37,7 +37,7 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
 fn setting(settings: &Settings) -> Finding {
     let result = match settings.pull {
         Pull::Off => {
-            let message = "pull=off: the runtime pulls and builds images from their registry, also \
+            let message = "pull=off: the runtime pulls and builds images from their registry, even \
                            if they are in the cache";
             return Finding::note("pull", message);
         }

@@ -47,7 +47,8 @@ fn one(host: &Host, view: &View, untrusted: Untrusted) -> Vec<Finding> {
     findings
 }
 
-/// What is wrong with the directory of an engine. Engines start what they find there.
+/// The problem with the directory of an engine, if there is one. Engines start what they find
+/// there.
 fn directory(host: &Host, view: &View, path: &Path, untrusted: Untrusted) -> Option<Finding> {
     let name = escape_for_terminal(path);
     let metadata = fs::metadata(host.path(path)).ok().filter(fs::Metadata::is_dir);

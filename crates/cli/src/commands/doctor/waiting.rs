@@ -64,7 +64,7 @@ fn filler(host: &Host, settings: &Settings) -> Finding {
     };
     let shown = escape_for_terminal(&directory);
     match fs::metadata(beat).and_then(|metadata| metadata.modified()) {
-        // A time in the future is one of another clock.
+        // A time in the future comes from a host whose clock is ahead.
         Ok(time) => match SystemTime::now().duration_since(time).unwrap_or_default() {
             age if age < STOPPED => {
                 Finding::ok("filler", format!("{shown}: `sifcache fill --follow` is running"))

@@ -1,4 +1,4 @@
-//! A digest in little memory.
+//! A compact representation of a digest.
 
 use crate::cache::store::hex;
 use serde::{Serialize, Serializer};

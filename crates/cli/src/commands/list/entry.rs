@@ -1,4 +1,4 @@
-//! One image of the list, in little memory: a cache can contain hundreds of thousands of images.
+//! One image of the list, in a compact form: a cache can contain hundreds of thousands of images.
 
 use super::digest::Digest;
 use super::start::Runtime;

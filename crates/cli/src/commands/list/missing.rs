@@ -1,4 +1,4 @@
-//! What the command prints if no image has the words in its name.
+//! The message if no image has the words in its name.
 
 use super::entry::Listed;
 use super::words::Words;
@@ -14,7 +14,7 @@ const SIMILAR: f64 = 0.7;
 /// The characters between the parts of a name.
 const BETWEEN: [char; 6] = ['/', ':', '-', '_', '.', '@'];
 
-/// What is known if no image is listed.
+/// The data for the message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Missing<'a> {
     /// The words.
@@ -32,7 +32,7 @@ pub(super) struct Missing<'a> {
 }
 
 impl Missing<'_> {
-    /// What is printed.
+    /// The complete message.
     pub(super) fn message(&self) -> String {
         let mut lines = vec![self.reason()];
         match self.failed {
@@ -128,7 +128,8 @@ fn repository(name: &str) -> &str {
 struct Known(HashMap<String, f64>);
 
 impl Known {
-    /// The mean likeness of the words to the parts of a name; `None` if a word is like none of them.
+    /// The mean likeness of the words to the parts of a name; `None` if a word is like none of
+    /// them.
     fn likeness(&mut self, words: &Words, name: &str) -> Option<f64> {
         let mut sum = 0.0;
         let mut count = 0.0;

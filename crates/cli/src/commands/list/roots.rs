@@ -1,4 +1,4 @@
-//! Reads the image roots, none of which may hold up the others.
+//! Reads the image roots. A root that does not answer must not delay the others.
 
 use super::entry::{Entry, Listed};
 use super::foreign;
@@ -61,8 +61,8 @@ pub(super) struct Images {
 }
 
 impl Roots {
-    /// Finds the files of each root; of the roots that other tools fill, only those whose names
-    /// may contain the words, and none without words.
+    /// Finds the files of each root. In the roots that other tools fill, it finds only files whose
+    /// names may contain the words, and none if there are no words.
     ///
     /// # Errors
     /// A signal asked the command to stop.
@@ -133,8 +133,8 @@ impl Roots {
         Ok(all)
     }
 
-    /// Checks in a helper process whether a root answers. Otherwise a thread of this process would
-    /// wait for the root, so that the process could not end.
+    /// Checks in a helper process whether a root answers. A thread of this process that is blocked
+    /// on the root could keep the process from exiting.
     fn probe(&mut self, root: &Path) {
         let arguments = [OsStr::new("probe"), root.as_os_str()];
         if self.timeout != Duration::MAX
@@ -172,8 +172,8 @@ impl Roots {
     }
 }
 
-/// The files of a root of sifcache's own layout. A root that does not exist counts as empty, because
-/// a node may lack it.
+/// The files of a root of sifcache's own layout. A root that does not exist counts as empty,
+/// because a node may lack it.
 fn own(root: &Path, watchdog: &Watchdog) -> Result<Content, (PathBuf, io::Error)> {
     let mut closed = Vec::new();
     let files = match scan::accessible_files(root, &|| watchdog.progress(), &mut closed) {

@@ -7,9 +7,9 @@ use sifcache_core::reference::Reference;
 const SUFFIX: &str = ".sif";
 /// The tag of a reference without one.
 const LATEST: &str = ":latest";
-/// The begin of a digest.
+/// The start of a digest.
 const DIGEST: &str = "sha256:";
-/// What users may type in front of a name of docker, and what file names usually do not have.
+/// Prefixes of docker references that users may type, and that file names usually lack.
 const USUAL: [&str; 2] = ["docker.io/library/", "docker.io/"];
 
 /// Words in lower case, all of which the name of an image has to contain.
@@ -76,8 +76,8 @@ fn as_in_names(word: &str) -> String {
     }
 }
 
-/// A reference of docker as it is in file names, whatever form it is typed in; without a tag if none
-/// was typed. `None` if the word is not a reference.
+/// A reference of docker as it is in file names, whatever form it is typed in; without a tag if
+/// none was typed. `None` if the word is not a reference.
 fn complete(name: &str) -> Option<String> {
     let reference = Reference::parse_for(Transport::Docker, name.as_bytes()).ok()?;
     let repository = reference.short_repository();

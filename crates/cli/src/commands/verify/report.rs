@@ -113,12 +113,12 @@ fn what(file: &File) -> String {
     let found_as = file.found_as();
     match (file.reference(), file.state()) {
         (None, State::Image) => format!("a SIF file, {size}, whose name matches no reference"),
-        (None, _) => "no image".to_owned(),
+        (None, _) => "not an image".to_owned(),
         (Some(reference), _) if found_as.is_empty() => {
             let uri = Transport::uri_of(&image_name::short(&reference));
             match file.state() {
                 State::Image => format!("an image, {size}, not found as {uri}"),
-                _ => format!("no image for {uri}: {}", file.state()),
+                _ => format!("not a valid image for {uri}: {}", file.state()),
             }
         }
         _ => {

@@ -41,7 +41,7 @@ pub(super) fn check(host: &Host, root: &Path) -> Finding {
         describe(&gap)
     );
     let finding = match gap {
-        // Time closes this gap.
+        // This gap closes by itself as the saved logs grow.
         Gap::Begins(..) => Finding::note("link-grace", message),
         _ => Finding::warn("link-grace", message),
     };

@@ -40,7 +40,7 @@ fn logs(tree: &Tree, from: i64, to: i64) {
 fn the_setting() {
     let copy = "Ok pull: pull=copy: a pull of an image in the cache makes a copy of it, and a build \
                 uses it";
-    let off = "Note pull: pull=off: the runtime pulls and builds images from their registry, also \
+    let off = "Note pull: pull=off: the runtime pulls and builds images from their registry, even \
                if they are in the cache";
     let nested = "; with nested=off, only if it is a task's own command";
     for (settings, expected) in [

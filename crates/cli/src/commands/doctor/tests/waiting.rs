@@ -47,7 +47,7 @@ fn requests_need_syslog_and_a_root() {
     assert_eq!(problems(&tree), [""; 0]);
 }
 
-/// Each problem of the way to the listener, with and without jobs that wait.
+/// Each problem on the path to the listener, with and without jobs that wait.
 #[test]
 fn misses_must_reach_the_listener() {
     let Some(mut tree) = Tree::new() else { return };
@@ -74,5 +74,5 @@ fn misses_must_reach_the_listener() {
     tree.ask = |_| Ok(Answer::Accepted);
     tree.remove("/usr/libexec/sifcache/sifcache");
     assert_eq!(problems(&tree), ["Warn missing images: command"]);
-    assert!(tree.advice(area, "command").contains("/usr/libexec/sifcache/sifcache is not there"));
+    assert!(tree.advice(area, "command").contains("/usr/libexec/sifcache/sifcache is missing"));
 }
