@@ -3,8 +3,8 @@
 //!
 //! Slurm's control groups are created below a control group of the cluster, either in the machine's
 //! version 1 freezer or in its version 2 hierarchy. If a machine has controllers of both versions,
-//! slurmd refuses version 2. slurmd is therefore started with a preloaded library, `unified.c`,
-//! that hides the version 1 controllers. None of this needs a version 2 controller.
+//! slurmd does not accept version 2. slurmd is therefore started with a preloaded library,
+//! `unified.c`, that hides the version 1 controllers. None of this needs a version 2 controller.
 
 use super::{SLURMD, Site, cluster, push};
 use std::path::Path;
@@ -94,7 +94,7 @@ impl<'a> ControlGroups<'a> {
         if site.exec(&["--on", node], &["bash", "-c", &mount], "").status != 0 {
             return None;
         }
-        push_stand_in();
+        push_library();
         let groups = Self { site, node, version };
         let own = groups.own();
         // Leftovers of clusters that were killed.
@@ -144,7 +144,7 @@ impl<'a> ControlGroups<'a> {
 }
 
 /// Builds `unified.c` and copies the library to every host.
-fn push_stand_in() {
+fn push_library() {
     let directory = tempfile::tempdir().unwrap();
     let library = directory.path().join("unified.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/kit/unified.c");

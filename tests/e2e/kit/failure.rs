@@ -83,7 +83,8 @@ fn relevant(log: &str) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// Appends at most `most` lines from the start (`first`) or the end of `content`, labelled `name`.
+/// Appends at most `most` lines from the start (if `first` is true) or the end of `content`,
+/// labelled `name`.
 fn lines(text: &mut String, name: &str, content: &str, most: usize, first: bool) {
     let all: Vec<&str> = content.trim_end().lines().collect();
     let skipped = all.len().saturating_sub(most);

@@ -44,7 +44,7 @@ pub(crate) fn with_filler<T>(site: &Site, text: &str, work: impl FnOnce() -> T) 
             let filler = scope.spawn(|| site.exec(&[], &["bash", "-c", SCRIPT], ""));
             let beat = site.at("ctl", SHARED).join(".sifcache/queue/beat");
             until(|| beat.exists() || filler.is_finished());
-            // After a panic, too, since the scope waits for the filler.
+            // Also drops after a panic; otherwise the scope would wait for the filler forever.
             let stop = Stop(site);
             let result = work();
             drop(stop);

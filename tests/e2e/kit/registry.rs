@@ -230,8 +230,8 @@ fn file_server(port: u16, lines: &str) -> Server {
     Server::start(&program, port)
 }
 
-/// Serves the OCI layouts in a directory of the hub at `https://registry.example.org:PORT/`, whether
-/// they are valid or not.
+/// Serves the OCI layouts in a directory of the hub at `https://registry.example.org:PORT/`, even
+/// invalid ones.
 pub(crate) fn layouts(port: u16, directory: &str) -> Server {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/registry/layouts.py");
     let text = fs::read_to_string(script).unwrap();
@@ -253,8 +253,8 @@ pub(crate) fn script_on_hub(text: &str) {
     assert_eq!(output.status, 0, "{output:#?}");
 }
 
-/// A stand-in for a library server at `https://registry.example.org:PORT`, and not a real one. Its
-/// images are the files `/srv/library/PATH/TAG.ARCHITECTURE` of the hub.
+/// A fake library server at `https://registry.example.org:PORT`. Its images are the files
+/// `/srv/library/PATH/TAG.ARCHITECTURE` of the hub.
 pub(crate) fn library(port: u16) -> Server {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/registry/library.py");
     let text = fs::read_to_string(script).unwrap();

@@ -1,4 +1,4 @@
-//! A SingularityCE, for the tests that compare with the runtime.
+//! An installation of SingularityCE, for the tests that compare sifcache with the runtime.
 //!
 //! It is not a package of the testbed's Debian releases. `make e2e SINGULARITY=/opt/singularity-ce`
 //! names the directory of an installation on this machine, which is copied to the login node.

@@ -18,7 +18,7 @@ pub(crate) struct Kit {
     /// The program that starts others.
     pub(crate) caller: PathBuf,
     /// The program that reports how it was started.
-    teller: PathBuf,
+    reporter: PathBuf,
 }
 
 /// The fixture. The first call creates it.
@@ -33,7 +33,7 @@ pub(crate) fn kit() -> &'static Kit {
         let library = build(&root.join("target"), &libexec);
         let kit = Kit {
             caller: compile("caller", &root),
-            teller: compile("teller", &root),
+            reporter: compile("reporter", &root),
             library,
             libexec,
             root,
@@ -80,7 +80,7 @@ impl Kit {
     pub(crate) fn install(&self, path: &Path) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let _ = fs::remove_file(path);
-        fs::copy(&self.teller, path).unwrap();
+        fs::copy(&self.reporter, path).unwrap();
     }
 
     /// A new directory for a test.
