@@ -82,6 +82,8 @@ impl Marks {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) used: u64,
+    /// What is used and what the caller may still use: less than the capacity if root has a
+    /// reserve.
     pub(crate) total: u64,
 }
 

@@ -287,7 +287,7 @@ mod tests {
 
     /// Times of nodes are saved even if no image was used.
     #[test]
-    fn a_new_node_is_something_new() {
+    fn a_new_node_has_to_be_saved() {
         let (_directory, store) = store();
         let mut read = Read::default();
         let mut usage = UsageIndex::default();

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_order_of_the_work() {
+    fn images_are_listed_in_the_order_of_the_work() {
         let root = tempfile::tempdir().unwrap();
         assert!(read(root.path()).unwrap().0.is_empty());
         put(root.path(), "o/done:1", State::Done, 0, "");

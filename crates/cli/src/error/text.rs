@@ -5,18 +5,22 @@ use sifcache_plugstack as plugstack;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// A path, escaped for a terminal.
 pub(super) fn show(path: &Path) -> String {
     escape_for_terminal(path)
 }
 
+/// A text, escaped for a terminal.
 pub(super) fn text(text: &str) -> String {
     escape_for_terminal(Path::new(text))
 }
 
+/// Paths separated by commas, escaped for a terminal.
 pub(super) fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| show(path)).collect::<Vec<_>>().join(", ")
 }
 
+/// The error, with advice if another option avoids it.
 pub(super) fn plugstack_error(error: &plugstack::Error) -> String {
     match error {
         plugstack::Error::NotFound(_) => format!(
@@ -27,6 +31,7 @@ pub(super) fn plugstack_error(error: &plugstack::Error) -> String {
     }
 }
 
+/// The message of [`super::Failure::NotFoundByJobs`].
 pub(super) fn not_found_by_jobs(path: &Path, found: Option<&Path>) -> String {
     let path = show(path);
     match found {

@@ -54,6 +54,7 @@ pub(crate) struct Refusal {
 #[derive(Debug, Default)]
 pub(crate) struct Count {
     pub(crate) commands: Commands,
+    /// The time of the last command.
     pub(crate) last: Timestamp,
     jobs: Numbers,
     users: Numbers,
@@ -88,10 +89,12 @@ impl Count {
         self.references = references.join(" ").into();
     }
 
+    /// The number of different jobs.
     pub(crate) fn jobs(&self) -> usize {
         self.jobs.count()
     }
 
+    /// The number of different users.
     pub(crate) fn users(&self) -> usize {
         self.users.count()
     }

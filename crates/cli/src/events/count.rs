@@ -16,6 +16,7 @@ impl Commands {
     /// The headings of the columns, in the order of [`Self::cells`].
     pub(crate) const HEADINGS: [&str; 3] = ["LAUNCHES", "PULLS", "BUILDS"];
 
+    /// The numbers as table cells.
     pub(crate) fn cells(self) -> [String; 3] {
         [self.launches, self.pulls, self.builds].map(|number| number.to_string())
     }
@@ -92,6 +93,7 @@ impl Default for Numbers {
 }
 
 impl Numbers {
+    /// Adds a number; a duplicate has no effect on [`Self::count`].
     pub(crate) fn insert(&mut self, number: u32) {
         match self {
             Self::Few(length, all) => {

@@ -14,13 +14,15 @@ use std::path::PathBuf;
 /// A lookup and its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// The image that was started; `None` for a miss.
+    /// The image of a hit; `None` for a miss.
     pub(crate) image: Option<PathBuf>,
     /// The target of the link that a pull has created: `pull=link`.
     pub(crate) link: Option<PathBuf>,
+    /// The requested reference.
     pub(crate) reference: Reference,
     /// The job; `None` for a launch outside of a job.
     pub(crate) job: Option<u32>,
+    /// The user ID, as the line states it.
     pub(crate) uid: u32,
     /// The kind of the command.
     pub(crate) kind: Kind,

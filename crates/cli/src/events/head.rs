@@ -11,6 +11,7 @@ pub(crate) struct Head {
     pub(crate) is_hit: bool,
     /// The job; `None` for a launch outside of a job.
     pub(crate) job: Option<u32>,
+    /// The user ID, as the line states it.
     pub(crate) uid: u32,
     /// The kind of the command.
     pub(crate) kind: Kind,

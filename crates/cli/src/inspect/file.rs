@@ -101,6 +101,7 @@ pub(crate) struct Target {
     identity: Identity,
     /// Size in bytes; 0 if it is not a regular file.
     pub(crate) size: u64,
+    /// Whether it is a regular file.
     pub(crate) is_file: bool,
     seconds: i64,
     nanoseconds: i32,
@@ -128,7 +129,9 @@ pub(crate) struct Place<'a> {
     /// The index of the root.
     pub(crate) index: u32,
     pub(crate) root: &'a Root<'a>,
+    /// Who can look up names in the directories of the files.
     pub(crate) access: &'a DirectoryAccess,
+    /// The architecture that images of this root must have.
     pub(crate) architecture: Architecture,
     /// Files with several names whose content is a valid image.
     pub(crate) valid: Mutex<HashSet<Identity>>,

@@ -27,6 +27,7 @@ pub(crate) struct Names<'a> {
 /// Advice for a file with a wrong name.
 #[derive(Debug)]
 pub(crate) struct Advice {
+    /// What to do, for the message.
     pub(crate) text: String,
     /// The free name that it should get.
     pub(crate) name: Option<String>,

@@ -27,6 +27,7 @@ use std::time::Duration;
 pub(crate) struct Survey {
     /// Those of each root are sorted by path.
     pub(crate) files: Vec<File>,
+    /// Problems and notes of all roots.
     pub(crate) findings: Vec<Finding>,
     /// The indices of the roots whose files are all in `files`.
     pub(crate) whole: Vec<u32>,

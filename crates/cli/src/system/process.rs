@@ -21,6 +21,7 @@ const LONGEST: u64 = 1 << 20;
 /// A program to run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Call {
+    /// A path, or a name to search for in `PATH`.
     pub(crate) program: PathBuf,
     /// `argv[0]`, if it differs from the program.
     pub(crate) zeroth: Option<&'static str>,
@@ -34,7 +35,9 @@ pub(crate) struct Call {
 /// The output of a program, and whether it succeeded.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
+    /// Whether the exit status is 0.
     pub(crate) success: bool,
+    /// At most [`LONGEST`] bytes; invalid UTF-8 becomes U+FFFD. The same holds for `stderr`.
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }

@@ -35,22 +35,27 @@ impl Finding {
         Self { check, level, message, advice: None }
     }
 
+    /// A check that found the expected state.
     pub(crate) fn ok(check: &'static str, message: impl Into<String>) -> Self {
         Self::new(check, Level::Ok, message.into())
     }
 
+    /// A check that is not possible, for this reason.
     pub(crate) fn skipped(check: &'static str, why: impl Into<String>) -> Self {
         Self::new(check, Level::Skipped, why.into())
     }
 
+    /// A fact that is worth knowing. It does not affect the exit status.
     pub(crate) fn note(check: &'static str, message: impl Into<String>) -> Self {
         Self::new(check, Level::Note, message.into())
     }
 
+    /// A defect that affects the exit status only with `--strict`.
     pub(crate) fn warn(check: &'static str, message: impl Into<String>) -> Self {
         Self::new(check, Level::Warn, message.into())
     }
 
+    /// A defect that always affects the exit status.
     pub(crate) fn fail(check: &'static str, message: impl Into<String>) -> Self {
         Self::new(check, Level::Fail, message.into())
     }

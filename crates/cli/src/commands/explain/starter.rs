@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_options_are_unclear() {
+    fn unknown_options_are_errors() {
         for (line, program, word) in [
             ("srun --container-image x a", "srun", "--container-image"),
             ("srun -Y a", "srun", "-Y"),

@@ -34,6 +34,7 @@ pub(super) struct Entry {
     root: usize,
     /// The index of its file in the root.
     file: usize,
+    /// Size of the file in bytes.
     pub(super) size: u64,
     pub(super) added: Timestamp,
     pub(super) last_used: Option<Timestamp>,

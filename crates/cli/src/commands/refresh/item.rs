@@ -17,7 +17,9 @@ use std::path::Path;
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) reference: Reference,
+    /// The name of the file, relative to the image root.
     pub(super) name: String,
+    /// The digests under which the file is known to have been pulled; empty if unknown.
     pub(super) digests: Vec<String>,
     /// Names with a digest that are removed together with the old file.
     pub(super) along: Vec<String>,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The nodes for a job, and the nodes that are skipped.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chosen {
+    /// The partition of the job, which has all of the nodes.
     pub(crate) partition: String,
     pub(crate) nodes: Nodes,
     /// The skipped nodes, each with the reason why it cannot run a job.

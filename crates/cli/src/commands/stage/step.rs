@@ -64,6 +64,7 @@ pub(crate) struct Step {
 #[derive(Debug)]
 pub(crate) struct NodeFailure {
     pub(crate) node: String,
+    /// The exit status for this failure.
     pub(crate) exit: Exit,
     pub(crate) error: String,
 }

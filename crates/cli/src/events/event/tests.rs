@@ -40,7 +40,7 @@ fn lines_of_the_plugin_and_the_shim_are_parsed() {
 }
 
 #[test]
-fn what_somebody_else_wrote() {
+fn forged_lines_are_rejected() {
     for line in [
         "",
         "event=hit",

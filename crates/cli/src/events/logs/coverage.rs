@@ -19,6 +19,7 @@ const MOST: usize = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Span {
     pub(crate) from: Timestamp,
+    /// Inclusive.
     pub(crate) to: Timestamp,
 }
 

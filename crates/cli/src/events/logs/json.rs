@@ -62,6 +62,7 @@ impl Entry {
         serde_json::from_str(object).ok()
     }
 
+    /// The time; `None` if it is missing or invalid.
     pub(super) fn time(&self, now: Timestamp) -> Option<Timestamp> {
         let (place, text) = self.time.as_ref()?;
         let text = text.as_ref()?;
@@ -78,6 +79,7 @@ impl Entry {
         Some(name == Some(TAG))
     }
 
+    /// The host name as written, possibly with its domain.
     pub(super) fn host(&self) -> Option<&str> {
         value(&self.host)
     }
@@ -86,14 +88,17 @@ impl Entry {
         value(&self.message)
     }
 
+    /// The user ID of the sender in decimal, from `_UID`.
     pub(super) fn sender(&self) -> Option<&str> {
         value(&self.sender)
     }
 
+    /// The transport, such as `syslog`, `journal` or `stdout`.
     pub(super) fn transport(&self) -> Option<&str> {
         value(&self.transport)
     }
 
+    /// The position in the journal.
     pub(super) fn cursor(&self) -> Option<&str> {
         value(&self.cursor)
     }

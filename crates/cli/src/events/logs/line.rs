@@ -39,8 +39,11 @@ fn written(line: &str, now: Timestamp) -> Option<Timestamp> {
 /// A line with our program name, as written; nothing of it has been checked.
 #[derive(Debug)]
 pub(super) struct Parts<'a> {
+    /// The text after the tag.
     pub(super) message: Cow<'a, str>,
+    /// The host name as written; empty if the line has none.
     pub(super) host: Cow<'a, str>,
+    /// `None` if the line has no valid time.
     pub(super) time: Option<Timestamp>,
     /// The entry, if the line is one JSON object.
     pub(super) entry: Option<Entry>,

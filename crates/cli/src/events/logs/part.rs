@@ -26,6 +26,7 @@ const RECENT: usize = 1 << 10;
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) chunk: Chunk,
+    /// The hosts in the order of their first lines.
     pub(super) hosts: Vec<Host>,
     /// What depends on earlier lines, in the order of the lines.
     pub(super) steps: Vec<Step>,

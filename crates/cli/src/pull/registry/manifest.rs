@@ -46,6 +46,7 @@ impl ImageManifest {
 pub(super) struct RawDescriptor {
     pub(super) media_type: String,
     pub(super) digest: String,
+    /// In bytes. Negative values are possible, because nothing has been checked.
     pub(super) size: Option<i64>,
     pub(super) urls: Option<Vec<String>>,
 }

@@ -26,8 +26,11 @@ pub(super) struct Rule {
     pub(super) prefix: String,
     /// The name that replaces the prefix.
     pub(super) location: String,
+    /// Whether queries for the digest may use plain HTTP and accept any certificate.
     pub(super) insecure: bool,
+    /// Whether nothing may be pulled.
     pub(super) blocked: bool,
+    /// The mirrors, in the order of the file.
     pub(super) mirrors: Vec<Mirror>,
     /// The file that contains the rule.
     pub(super) file: PathBuf,
@@ -36,7 +39,9 @@ pub(super) struct Rule {
 /// A `[[registry.mirror]]` table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mirror {
+    /// `HOST[:PORT][/PATH]`, in place of the prefix of the rule.
     pub(super) location: String,
+    /// Whether plain HTTP is allowed and, in queries for the digest, any certificate.
     pub(super) insecure: bool,
     pub(super) used: Used,
 }

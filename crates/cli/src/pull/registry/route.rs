@@ -24,7 +24,9 @@ const DOCKER_HUB: &str = "index.docker.io";
 /// The endpoints for an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Route {
+    /// The endpoint that the image is fetched from.
     pub(super) source: Endpoint,
+    /// The endpoints of which one must have the digest, in the order of queries.
     pub(super) others: Vec<Endpoint>,
     /// Why some of the other endpoints were left out.
     pub(super) cut: Option<String>,

@@ -19,6 +19,7 @@ pub(super) enum Authorization {
 }
 
 impl Authorization {
+    /// Adds the header to a request.
     pub(super) fn put_on(&self, request: RequestBuilder) -> RequestBuilder {
         match self {
             Self::Nothing => request,
@@ -44,6 +45,7 @@ impl From<&RegistryAuth> for Authorization {
 pub(super) struct Cache(Mutex<Vec<(String, String, RegistryAuth, Authorization)>>);
 
 impl Cache {
+    /// The authorization for requests to this host for the repository of the image.
     pub(super) fn get(
         &self,
         host: &str,
@@ -56,6 +58,7 @@ impl Cache {
         found.map(|(_, _, _, authorization)| authorization.clone())
     }
 
+    /// Replaces the authorization for the same host, repository and credentials.
     pub(super) fn put(
         &self,
         host: &str,

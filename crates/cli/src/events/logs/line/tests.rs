@@ -88,7 +88,7 @@ fn unreadable_plugin_lines_are_recognized() {
 }
 
 #[test]
-fn lines_that_bear_our_name() {
+fn forged_lines_with_our_name_are_recognized() {
     for line in [
         "2026-02-24T03:03:15Z n1 sifcache: event=x".to_owned(),
         "2026-02-24T03:03:15Z n1 sifcache: event=miss uid=1 reference=../../etc/passwd".to_owned(),

@@ -24,6 +24,7 @@ pub(super) struct Additions {
 /// A file that the runtime writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Addition {
+    /// The permissions, without the type of the file.
     pub(super) mode: u16,
     pub(super) content: Vec<u8>,
 }
