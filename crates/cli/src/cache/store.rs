@@ -173,7 +173,7 @@ impl Store {
         lock::Lock::wait(&path, waiting)
     }
 
-    /// Like [`Self::lock`], but `check` says whether to go on waiting.
+    /// Like [`Self::lock`], but the wait ends as soon as `check` fails.
     ///
     /// # Errors
     /// If the lock file cannot be used, or `check` fails.

@@ -40,8 +40,8 @@ impl UsageIndex {
         serde_json::from_slice(&text).unwrap_or_default()
     }
 
-    /// Adds the times for the images under `root` from logs. The periods in which lines could not be
-    /// read do not count as covered.
+    /// Adds the times for the images under `root` from logs. The periods in which lines could not
+    /// be read do not count as covered.
     pub(crate) fn learn(&mut self, root: &Path, hits: &Hits, read: &Read) {
         for hits in [hits, &read.future.hits] {
             for (times, paths) in [(&mut self.last, &hits.used), (&mut self.linked, &hits.linked)] {
@@ -129,7 +129,7 @@ fn update(times: &mut Uses, root: &Path, paths: &Times) -> bool {
 
 /// Those of the names that are unknown, or whose times are later than the recorded ones.
 fn later<'a>(times: &Uses, names: Vec<(&'a str, Timestamp)>) -> Vec<(&'a str, Timestamp)> {
-    // Many names are found faster in a hash table, even if it has to be made first.
+    // For many names, a hash table is faster, even if it must be built first.
     let index: Option<HashMap<&str, Timestamp>> =
         (names.len() > times.len() / 8).then(|| times.iter().collect());
     let last = |name: &str| match &index {
@@ -157,8 +157,8 @@ pub(crate) fn names<'a>(root: &Path, paths: &'a Times) -> Vec<(&'a str, Timestam
     (0..paths.len()).into_par_iter().filter_map(name).collect()
 }
 
-/// The text of a path relative to a root, or `None` if it is not below the root, is not UTF-8 or has
-/// a component such as `..`. A log line can contain any path.
+/// The text of a path relative to a root, or `None` if it is not below the root, is not UTF-8 or
+/// has a component such as `..`. A log line can contain any path.
 pub(crate) fn name_below<'a>(root: &Path, path: &'a Path) -> Option<&'a str> {
     // `Path` would compare all components, which takes far longer.
     let (above, bytes) = (root.as_os_str().as_bytes(), path.as_os_str().as_bytes());

@@ -1,7 +1,7 @@
 //! `sifcache complete-references`: the shell completion scripts call it when a user presses Tab.
 //!
 //! The command prints nothing but references, one per line, and always ends soon with status 0: the
-//! user's prompt waits for it. Names that have more components end with `/`.
+//! user's prompt waits for it. Names with further components end with `/`.
 
 mod position;
 mod search;

@@ -123,8 +123,8 @@ pub(crate) fn run(args: &Queue) -> Result<Exit, Failure> {
     Ok(Exit::OK)
 }
 
-/// The entries of the queue, and the number of files that are no entries. A queue that does not
-/// exist is empty.
+/// The entries of the queue, and the number of files that are not valid entries. A queue that does
+/// not exist is empty.
 fn read(root: &Path) -> Result<(Vec<Row>, usize), Failure> {
     let directory = root.join(queue::DIRECTORY);
     let files = match fs::read_dir(&directory) {

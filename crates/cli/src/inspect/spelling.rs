@@ -1,4 +1,5 @@
-//! What the name of a file says about the references that lead to it.
+//! Properties of a file name: which spellings of its reference lead to it, and whether the name is
+//! suspicious.
 
 use crate::cache::image_name;
 use sifcache_core::image_uri::Transport;

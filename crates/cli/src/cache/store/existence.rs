@@ -18,8 +18,8 @@ const LARGER: usize = 16;
 /// The size of the buffer for entries, in bytes.
 const BUFFER: usize = 32 << 10;
 
-/// Whether each of the names below `root` exists, of whatever kind it is. `name` returns those with
-/// the numbers below `count`, which are sorted as bytes and distinct.
+/// Whether each of the names below `root` exists, as an entry of any type. `name` returns the name
+/// for each number below `count`; the names are sorted as bytes and distinct.
 pub(crate) fn exist<'a>(
     root: &Path,
     count: usize,

@@ -59,7 +59,7 @@ impl Lock {
         Self::wait_while(path, waiting, &signals::check)
     }
 
-    /// Like [`Self::wait`], but `check` says whether to go on waiting.
+    /// Like [`Self::wait`], but the wait ends as soon as `check` fails.
     ///
     /// # Errors
     /// If the lock file cannot be used, or `check` fails.

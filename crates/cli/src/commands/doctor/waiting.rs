@@ -49,7 +49,7 @@ fn request(settings: &Settings, value: &str) -> Finding {
     }
 }
 
-/// Whether `sifcache fill --follow` runs, on whatever host.
+/// Whether `sifcache fill --follow` runs on any host.
 fn filler(host: &Host, settings: &Settings) -> Finding {
     let Some(root) = settings.image_roots.last() else {
         let message = "no image root has sifcache's own layout, so jobs do not wait";

@@ -1,5 +1,5 @@
-//! Images in the roots that other tools fill. Their file names contain only a part of the reference,
-//! so each image is looked up as a job would.
+//! Images in the roots that other tools fill. Their file names contain only a part of the
+//! reference, so each image is looked up as a job would.
 
 use super::entry::Listed;
 use super::words::Words;
@@ -71,8 +71,8 @@ fn has_parts(name: &str, words: &Words) -> bool {
     words.iter().all(|word| name.contains(&plain(word.rsplit('/').next().unwrap_or(word))))
 }
 
-/// The reference with which a job of the caller would use this file, unless another image root has an
-/// image of the same reference. Other roots are not looked at, because they may not answer.
+/// The reference with which a job of the caller would use this file, unless another image root has
+/// an image of the same reference. Other roots are not searched, because they may not answer.
 pub(super) fn reference(
     root: &Listed,
     layout: Layout,

@@ -95,7 +95,7 @@ impl Roots {
         self.usages.push(usage);
     }
 
-    /// Reads the images that have all words in a name and fulfil the filter.
+    /// Reads the images that have all words in a name and meet the filter.
     ///
     /// # Errors
     /// A signal asked the command to stop.
@@ -236,8 +236,8 @@ fn of_root(
     let (entries, invalid) = match (wanted.words.is_empty(), root.layout) {
         (true, _) => scan::each(&root.path, &root.files, &entry),
         (false, None) => scan::each_of(&root.path, &root.files, &has_words, &entry),
-        // The names of files of other tools were compared before; they may lack a part of the
-        // reference. Files that sifcache does not use are no concern of this command.
+        // The file names of other tools were already compared; they may lack a part of the
+        // reference. Other files of these tools are not counted as invalid.
         (false, Some(_)) => (scan::each_of(&root.path, &root.files, &|_| true, &entry).0, 0),
     };
     Images { entries, filtered: filtered.into_inner(), invalid }

@@ -121,7 +121,7 @@ mod tests {
             (&["oras://ghcr.io"], "_oras/ghcr.io/o/i:1", true),
             (&["https://h.io/i.sif"], "_https/h.io/i.sif", true),
             (&["ubuntu.sif"], "ubuntu:22.04.sif", true),
-            // The digits of a digest are no words.
+            // Words are not searched in the digits of a digest.
             (&["0f0f"], &digest, false),
             (&["i@sha256:0f0f"], &digest, true),
             (&["sha256:1"], &digest, false),

@@ -156,7 +156,7 @@ impl<'a> State<'a> {
         while self.next.is_some_and(|next| next < start) {
             self.next = self.found.next();
         }
-        // The name has to be in the line as far as it is read.
+        // A name in the part of a long line that was cut off does not count.
         if self.next.is_some_and(|next| next + header::TAG.len() <= end) {
             let place = (self.number, start);
             if !header.is_some_and(|header| self.usual(&header, line, place)) {

@@ -42,7 +42,7 @@ pub(crate) struct Counts {
     pub(crate) users: Numbers,
     /// The place in the logs of the last of these commands that was read.
     pub(crate) place: Place,
-    /// The time of the last command, also if it is not between the given times.
+    /// The time of the last command, even if it is not between the given times.
     pub(crate) last_of_all: Option<Timestamp>,
     /// The size of the image of a hit, if sizes are wanted.
     size: Option<u64>,
@@ -173,8 +173,8 @@ impl Part {
         self.hits.len() + self.misses.len()
     }
 
-    /// Calls `take` with the counts for each text, and with an event of that text. The fields of its
-    /// head have no meaning.
+    /// Calls `take` with the counts for each text, and with an event of that text. The fields of
+    /// its head have no meaning.
     pub(crate) fn each(self, take: &mut dyn FnMut(Event, Counts)) {
         for (is_hit, texts) in [(true, self.hits), (false, self.misses)] {
             texts.each(&mut |rest, counts| {

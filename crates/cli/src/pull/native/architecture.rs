@@ -13,7 +13,7 @@ use sifcache_squashfs::tree::{ContentId, Inode, InodeId, Kind, Tree};
 /// The most symbolic links that the runtime follows on the way to the shell.
 const MOST_LINKS: u32 = 40;
 const SHELL: &[u8] = b"bin/sh";
-/// Permission of anybody to execute.
+/// Execute permission for the owner, the group or others.
 const EXECUTE: u16 = 0o111;
 const READ: u16 = 0o400;
 const READ_AND_SEARCH: u16 = 0o500;

@@ -43,9 +43,10 @@ const TEXTS: u64 = 8 << 10;
 const COPIES_OF_CONFIG: u64 = 4;
 /// The partition begins at a multiple of this.
 const PAGE: u64 = 4096;
-/// What layers may expand to, whatever their size: 4 GiB.
+/// The size to which the layers of any image may expand, in total: 4 GiB.
 const EXPANDED: u64 = 4 << 30;
-/// What larger layers may expand to, as a multiple of their size. Images rarely reach 10.
+/// The size to which larger images may expand, as a multiple of the size of their compressed
+/// layers. Images rarely reach 10.
 const EXPANSION: u64 = 100;
 
 /// An image to convert.
@@ -147,7 +148,7 @@ fn write(
     let merged = merge(job, now, &mut sink);
     let template = template.join().map_err(|_| Failure::Thread)?;
     let merged = match merged {
-        // The registry asks for a pause, whatever the runtime says.
+        // The registry asks for a pause, so an error of the template does not matter.
         Err(error) if error.delay().is_some() => return Err(error),
         merged => merged,
     };

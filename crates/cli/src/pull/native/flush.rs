@@ -34,7 +34,7 @@ fn joined(syncs: ScopedJoinHandle<'_, io::Result<()>>) -> io::Result<()> {
     syncs.join().unwrap_or_else(|_| Err(io::Error::other("the thread that syncs has ended")))
 }
 
-/// Ends the thread, also if `work` panics.
+/// Ends the thread, even if `work` panics.
 struct End<'a> {
     done: &'a AtomicBool,
     thread: &'a Thread,

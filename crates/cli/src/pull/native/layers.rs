@@ -170,7 +170,7 @@ fn download(mut blob: Blob<'_>, sender: &Sender, on_bytes: &dyn Fn(u64)) {
             Err(error) => break Err(LayerError::Registry(error)),
         }
     };
-    // If the reader needs no more data, nobody sees the end either.
+    // A reader that needs no more data does not need the end either.
     if part.is_empty() || sender.send(part).is_ok() {
         sender.end(end);
     }

@@ -1,5 +1,5 @@
-//! Proves that a runtime can start an image with a compression on this host: a tiny image that holds
-//! a program, which the runtime executes.
+//! Proves that a runtime can start an image with a compression on this host: a tiny image that
+//! holds a program, which the runtime executes.
 //!
 //! Whether it can depends on the kernel or on the program that mounts the image, and on how either
 //! was built (docs/compression.md).
@@ -23,7 +23,7 @@ const PROGRAM: &str = "/trial";
 /// The options with which the image is started. Nothing of the host but its devices is mounted, so
 /// that only the image itself is tested.
 const OPTIONS: &[&str] = &["exec", "--containall"];
-/// The same in a user namespace. There, root starts an image as users do, also if some capability
+/// The same in a user namespace. There, root starts an image as users do, even if some capability
 /// is missing, as in a container.
 const IN_NAMESPACE: &[&str] = &["exec", "--containall", "--userns"];
 

@@ -67,7 +67,7 @@ impl Puller<'_> {
                 },
             },
         };
-        // A download that was cancelled is no reason to let the runtime try it.
+        // After a cancelled download, the runtime must not try it either.
         watch.check()?;
         if self.engine == Engine::Native {
             return Err(Failure::NotNative(why));

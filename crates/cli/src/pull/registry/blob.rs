@@ -42,7 +42,7 @@ pub(crate) struct Blob<'a> {
 struct Connection {
     response: Response,
     host: String,
-    /// The number of bytes that have been received before and come again.
+    /// The number of bytes at the start of the response that were received before and are skipped.
     skip: u64,
 }
 

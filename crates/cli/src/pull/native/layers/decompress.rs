@@ -73,7 +73,7 @@ fn copy(mut reader: impl Read, sender: &Sender, limit: &Limit) -> Result<(), Lay
         limit.add(part.len())?;
         let is_end = part.is_empty();
         if !is_end && sender.send(part).is_err() {
-            // The reader does not need the rest, so nobody sees this error.
+            // The reader does not need the rest, so this error is not reported.
             return Err(LayerError::Lost);
         }
         result?;
