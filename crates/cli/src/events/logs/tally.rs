@@ -174,7 +174,7 @@ impl Part {
     }
 
     /// Calls `take` with the counts for each text, and with an event of that text. The fields of
-    /// its head have no meaning.
+    /// its head are unspecified.
     pub(crate) fn each(self, take: &mut dyn FnMut(Event, Counts)) {
         for (is_hit, texts) in [(true, self.hits), (false, self.misses)] {
             texts.each(&mut |rest, counts| {
