@@ -111,7 +111,7 @@ impl FillLevel {
     /// The file system of `path`.
     ///
     /// # Errors
-    /// If statvfs(3) fails.
+    /// statvfs(3) fails.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let status = rustix::fs::statvfs(path)?;
         let blocks = status.f_blocks.saturating_sub(status.f_bfree);

@@ -48,7 +48,7 @@ impl<T: Read + AsFd> Source for T {}
 /// Reads all of a file to compute its digest, and reports the progress to `task`.
 ///
 /// # Errors
-/// If reading failed, or a signal asked the command to end.
+/// Reading failed, or a signal asked the command to end.
 pub(crate) fn of(path: &Path, task: &Task) -> Result<Content, Failure> {
     let mut file = File::open(path)?;
     copy(&mut file, &mut io::sink(), task).map_err(|error| match error {
@@ -60,7 +60,7 @@ pub(crate) fn of(path: &Path, task: &Task) -> Result<Content, Failure> {
 /// Copies all of `from` to `to`, and reports the progress to `task`.
 ///
 /// # Errors
-/// If reading or writing failed, or a signal asked the command to end.
+/// Reading or writing failed, or a signal asked the command to end.
 pub(crate) fn copy(
     from: &mut dyn Source,
     to: &mut dyn Write,

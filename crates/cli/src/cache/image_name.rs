@@ -16,7 +16,7 @@ const LEFTOVERS: [&str; 8] =
 /// Parses a reference as users type it: with its transport, or without `docker://`.
 ///
 /// # Errors
-/// If the reference is invalid, or images of its transport have no names.
+/// The reference is invalid, or images of its transport have no names.
 pub(crate) fn parse(text: &str) -> Result<Reference, Failure> {
     let named = Transport::ALL.iter().find_map(|one| Some((*one, one.name_in(text)?)));
     let (transport, name) = named.unwrap_or((Transport::Docker, text));

@@ -34,7 +34,7 @@ impl NewImage<'_> {
     /// file is kept, if there is one.
     ///
     /// # Errors
-    /// If a name cannot be created.
+    /// A name cannot be created.
     pub(crate) fn commit(
         &self,
         temporary: &Path,
@@ -84,7 +84,7 @@ impl NewImage<'_> {
     /// Creates the digest names.
     ///
     /// # Errors
-    /// If a name cannot be created.
+    /// A name cannot be created.
     pub(crate) fn link_digests(&self) -> Result<(), Failure> {
         for pinned in self.pinned() {
             self.store.link_digest(self.name, &pinned, self.retention)?;

@@ -88,7 +88,7 @@ impl Removal {
     /// Removes the names from `store`.
     ///
     /// # Errors
-    /// If a name cannot be removed, or another user could redirect the removal to other files.
+    /// A name cannot be removed, or another user could redirect the removal to other files.
     pub(crate) fn apply(&mut self, store: &Store, retention: Retention) -> Result<(), Failure> {
         let Some((first, others)) = self.names.split_first() else { return Ok(()) };
         self.names.iter().try_for_each(|name| store.guard(name))?;

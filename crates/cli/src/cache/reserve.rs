@@ -22,7 +22,7 @@ impl Reservations {
     /// Reserves this number of bytes in each of the directories.
     ///
     /// # Errors
-    /// If there is not enough space; the message contains the required and the available size.
+    /// There is not enough space; the message contains the required and the available size.
     pub(crate) fn reserve(&self, spaces: &[(&Path, u64)]) -> Result<Room<'_>, Failure> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut parts = Vec::new();

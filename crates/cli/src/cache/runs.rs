@@ -162,7 +162,7 @@ impl Begun {
 /// The last run of a command in an image root; `None` if there is no valid record of one.
 ///
 /// # Errors
-/// If there is a record, but it cannot be read.
+/// There is a record, but it cannot be read.
 pub(crate) fn load(root: &Path, command: Command) -> io::Result<Option<Run>> {
     let bytes = match metadata::read(&path(root, command)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

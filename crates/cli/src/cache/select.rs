@@ -26,7 +26,7 @@ pub(crate) struct Inventory {
 /// Scans an image root. A root that does not exist counts as empty, because a node may lack it.
 ///
 /// # Errors
-/// If a directory cannot be read.
+/// A directory cannot be read.
 pub(crate) fn inventory(root: &Path) -> Result<Inventory, Failure> {
     let images = scan::each(root, &files(root)?, &|_, image| Some(image)).0;
     let usage = UsageIndex::load(root);
@@ -36,7 +36,7 @@ pub(crate) fn inventory(root: &Path) -> Result<Inventory, Failure> {
 /// Finds the files under an image root. A root that does not exist counts as empty.
 ///
 /// # Errors
-/// If a directory cannot be read.
+/// A directory cannot be read.
 pub(crate) fn files(root: &Path) -> Result<Files, Failure> {
     match scan::files(root) {
         Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
@@ -49,7 +49,7 @@ pub(crate) fn files(root: &Path) -> Result<Files, Failure> {
 /// Like [`files`], without the directories that the caller may not read.
 ///
 /// # Errors
-/// If a directory cannot be read for another reason.
+/// A directory cannot be read for another reason.
 pub(crate) fn accessible_files(root: &Path) -> Result<Files, Failure> {
     match scan::accessible_files(root, &|| (), &mut Vec::new()) {
         Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
@@ -112,7 +112,7 @@ fn is_any_of(references: &[Reference], repository: &str) -> bool {
 /// such a name.
 ///
 /// # Errors
-/// If `word` is neither a valid reference nor a path under an image root.
+/// `word` is neither a valid reference nor a path under an image root.
 pub(crate) fn names(settings: &Settings, root: &Path, word: &str) -> Result<Vec<String>, Failure> {
     let path = Path::new(word);
     if path.is_absolute() {

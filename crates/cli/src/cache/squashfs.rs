@@ -16,7 +16,7 @@ pub(crate) use sifcache_squashfs::reader::Damage;
 /// for a file that is not an image, because there is nothing to compare.
 ///
 /// # Errors
-/// If the superblock is invalid, the file system is cut short, or the file cannot be read.
+/// The superblock is invalid, the file system is cut short, or the file cannot be read.
 pub(crate) fn check(path: &Path) -> Result<(), Damage> {
     open(path).map(drop)
 }
@@ -24,7 +24,7 @@ pub(crate) fn check(path: &Path) -> Result<(), Damage> {
 /// Like [`check`], for an open image whose content is known.
 ///
 /// # Errors
-/// If the superblock is invalid, the file system is cut short, or the file cannot be read.
+/// The superblock is invalid, the file system is cut short, or the file cannot be read.
 pub(crate) fn check_open(file: File, content: &image::Content) -> Result<(), Damage> {
     match content.root.file_system {
         FileSystem::Squashfs => {

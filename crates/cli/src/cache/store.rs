@@ -72,8 +72,8 @@ impl Store {
     /// and the replaced or removed files whose retention has ended.
     ///
     /// # Errors
-    /// If the root does not exist, is not trusted by jobs, cannot be written, or declares an
-    /// invalid architecture, or if another user could redirect changes to other files (see
+    /// The root does not exist, is not trusted by jobs, cannot be written, or declares an
+    /// invalid architecture, or another user could redirect changes to other files (see
     /// [`path_trust`]).
     pub(crate) fn open(root: &Path, settings: &Settings) -> Result<Self, Failure> {
         Self::open_for(root, settings, architecture::wanted(root, None)?)
@@ -144,7 +144,7 @@ impl Store {
     /// Checks that no other user can redirect the directory of `name` while a command changes it.
     ///
     /// # Errors
-    /// If another user can do so; the message names the user and the remedy.
+    /// Another user can do so; the message names the user and the remedy.
     pub(crate) fn guard(&self, name: &str) -> Result<(), Failure> {
         path_trust::refuse(self.path(name).parent().unwrap_or(self.root()))
     }
@@ -157,7 +157,7 @@ impl Store {
     /// A new scratch directory on the root's own file system.
     ///
     /// # Errors
-    /// If the directory cannot be created.
+    /// The directory cannot be created.
     pub(crate) fn scratch(&self) -> Result<scratch::Scratch, Failure> {
         let parent = self.state().join("tmp");
         scratch::Scratch::new(&parent).map_err(|error| cannot_write(&parent, error))
@@ -167,7 +167,7 @@ impl Store {
     /// another process holds the lock.
     ///
     /// # Errors
-    /// If the lock file cannot be used, or a signal asked the command to end.
+    /// The lock file cannot be used, or a signal asked the command to end.
     pub(crate) fn lock(&self, name: &str, waiting: &dyn Fn()) -> Result<lock::Lock, Failure> {
         let path = self.state().join("lock").join(hex(&Sha256::digest(name)));
         lock::Lock::wait(&path, waiting)
@@ -176,7 +176,7 @@ impl Store {
     /// Like [`Self::lock`], but the wait ends as soon as `check` fails.
     ///
     /// # Errors
-    /// If the lock file cannot be used, or `check` fails.
+    /// The lock file cannot be used, or `check` fails.
     pub(crate) fn lock_while(
         &self,
         name: &str,

@@ -87,7 +87,7 @@ impl UsageIndex {
     /// Saves the times under the image root.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// The file cannot be written.
     pub(crate) fn save(&self, store: &Store) -> io::Result<()> {
         metadata::write(store, &store.state().join(FILE), &serde_json::to_vec(self)?)
     }

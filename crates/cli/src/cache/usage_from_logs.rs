@@ -22,7 +22,7 @@ pub(crate) struct Logs {
 /// Merges the times from the logs into those of each root.
 ///
 /// # Errors
-/// If a log cannot be read.
+/// A log cannot be read.
 pub(crate) fn learn<'a>(
     logs: &Logs,
     usages: impl Iterator<Item = (&'a PathBuf, &'a mut UsageIndex)>,

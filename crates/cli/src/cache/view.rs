@@ -80,7 +80,7 @@ impl View {
     /// images of the cache, or an engine that searches the view would find the image root.
     ///
     /// # Errors
-    /// If one contains the other.
+    /// One contains the other.
     pub(crate) fn refuse_nesting(&self, settings: &Settings) -> Result<(), Failure> {
         let view = real(&self.directory);
         for (root, _) in settings.search_path() {

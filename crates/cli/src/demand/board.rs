@@ -126,7 +126,7 @@ impl Board {
     /// Opens the directory of the entries, and creates it if it is missing.
     ///
     /// # Errors
-    /// If the directory cannot be written.
+    /// The directory cannot be written.
     pub(crate) fn open(store: &Store, now: Instant) -> Result<Self, Failure> {
         let root = store.root().to_owned();
         let path = root.join(queue::DIRECTORY);
@@ -142,7 +142,7 @@ impl Board {
     /// have changed are then written.
     ///
     /// # Errors
-    /// If an entry cannot be written. The next call tries it again.
+    /// An entry cannot be written. The next call tries it again.
     pub(crate) fn update(
         &mut self,
         notices: Vec<Notice>,
@@ -174,7 +174,7 @@ impl Board {
     /// Shows that a service is running, if that is due.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// The file cannot be written.
     pub(crate) fn show_pulse(&mut self, beat: u64, now: Instant) -> Result<(), Failure> {
         if self.pulse.is_some_and(|last| now.saturating_duration_since(last) < BEAT) {
             return Ok(());

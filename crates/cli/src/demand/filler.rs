@@ -90,7 +90,7 @@ pub(crate) struct Site<'a> {
 /// Runs the filler until its inputs have ended, or a signal arrives.
 ///
 /// # Errors
-/// If the logs cannot be read, or a signal asked the command to end.
+/// The logs cannot be read, or a signal asked the command to end.
 pub(crate) fn run(
     site: Site<'_>,
     state: State,

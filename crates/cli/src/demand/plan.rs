@@ -19,7 +19,7 @@ const WAIT: Duration = Duration::from_millis(100);
 /// Reads the requests, judges them, and prints the images that would be pulled, in this order.
 ///
 /// # Errors
-/// If the logs cannot be read, or a signal asked the command to end.
+/// The logs cannot be read, or a signal asked the command to end.
 pub(crate) fn print(
     settings: &Settings,
     policy: &Policy,

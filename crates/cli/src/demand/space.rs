@@ -35,7 +35,7 @@ const AT_ONCE: Retention = Retention::new(SignedDuration::ZERO);
 /// if sifcache did not add it.
 ///
 /// # Errors
-/// If the image root cannot be read or written. The inner error is the reason why there is no room.
+/// The image root cannot be read or written. The inner error is the reason why there is no room.
 pub(crate) fn make_room(
     settings: &Settings,
     root: &Path,

@@ -59,7 +59,7 @@ impl State {
     /// once with the name of that filler.
     ///
     /// # Errors
-    /// If the directory cannot be used. Without `wait`, also if another filler runs.
+    /// The directory cannot be used or, without `wait`, another filler runs.
     pub(crate) fn lock(store: &Store, wait: Option<&dyn Fn(&str)>) -> Result<Self, Failure> {
         let directory = store.state().join(DIRECTORY);
         path_trust::refuse(&directory)?;
@@ -102,7 +102,7 @@ impl State {
     /// Saves atomically.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// The file cannot be written.
     pub(crate) fn save(&self, store: &Store, saved: &Saved) -> Result<(), Failure> {
         let bytes = serde_json::to_vec(saved).map_err(|error| Failure::Io(error.into()))?;
         metadata::write(store, &self.path, &bytes).map_err(|error| cannot_write(&self.path, error))
@@ -112,7 +112,7 @@ impl State {
 /// Reads the state of an image root without its lock. A root without a filler has an empty one.
 ///
 /// # Errors
-/// If the file cannot be read or is damaged.
+/// The file cannot be read or is damaged.
 pub(crate) fn peek(root: &Path) -> io::Result<Saved> {
     read(&root.join(STATE).join(DIRECTORY).join(FILE))
 }

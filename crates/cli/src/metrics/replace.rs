@@ -17,7 +17,7 @@ const RETRY: Duration = Duration::from_millis(100);
 /// node_exporter does not read it.
 ///
 /// # Errors
-/// If the file cannot be written or renamed.
+/// The file cannot be written or renamed.
 pub(crate) fn replace_locked(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let temporary = replace::hidden(path, "tmp");
     // A run that was killed has left it.

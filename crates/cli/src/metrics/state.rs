@@ -119,7 +119,7 @@ impl State {
     /// Saves atomically.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// The file cannot be written.
     pub(crate) fn save(&self, saved: &Saved) -> Result<(), Failure> {
         let bytes = serde_json::to_vec(saved).map_err(|error| Failure::Io(error.into()))?;
         replace::replace_locked(&self.path, &bytes, 0o600)

@@ -44,7 +44,7 @@ impl<'a> Adder<'a> {
     /// Adds the image, unless it is in the cache.
     ///
     /// # Errors
-    /// If the image cannot be added, or a job would not use it.
+    /// The image cannot be added, or a job would not use it.
     pub(crate) fn add(&self, reference: &Reference, watch: &Watch<'_>) -> Result<Outcome, Failure> {
         if let Some(path) = self.existing(reference)? {
             if reference.digest().is_some() {
@@ -76,7 +76,7 @@ impl<'a> Adder<'a> {
     /// The puller, which the first call sets up.
     ///
     /// # Errors
-    /// If it cannot be set up. Every call then fails.
+    /// It cannot be set up. Every call then fails.
     pub(crate) fn puller(&self) -> Result<&Puller<'a>, Failure> {
         let puller = self.puller.get_or_init(|| (self.set_up)().map_err(Arc::new)).as_ref();
         puller.map_err(|failure| Failure::Shared(Arc::clone(failure)))

@@ -85,7 +85,7 @@ impl Credentials {
     /// value of `--authfile`.
     ///
     /// # Errors
-    /// If there is no terminal for the prompt, or `authfile` cannot be read.
+    /// There is no terminal for the prompt, or `authfile` cannot be read.
     pub(crate) fn find(docker_login: bool, authfile: Option<&Path>) -> Result<Self, Failure> {
         let get = |name: &str| env::var_os(name);
         if docker_login {

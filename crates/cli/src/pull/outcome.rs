@@ -133,7 +133,7 @@ impl<'a> Report<'a> {
     /// Prints the outcome for one reference.
     ///
     /// # Errors
-    /// If standard output cannot be written.
+    /// Standard output cannot be written.
     pub(crate) fn one(
         &self,
         reference: &Reference,
@@ -154,7 +154,7 @@ impl<'a> Report<'a> {
     /// Prints all outcomes and returns the exit status.
     ///
     /// # Errors
-    /// If standard output cannot be written, or a signal asked the command to end.
+    /// Standard output cannot be written, or a signal asked the command to end.
     pub(crate) fn all<'r>(
         &self,
         outcomes: impl Iterator<Item = (&'r Reference, Result<Outcome, Failure>)>,
@@ -172,7 +172,7 @@ impl<'a> Report<'a> {
 /// shows whether any of them failed.
 ///
 /// # Errors
-/// If a signal asked the command to end or standard output is closed, because that concerns all
+/// A signal asked the command to end, or standard output is closed. These failures concern all
 /// references.
 pub(crate) fn exit(done: Vec<Result<(), Failure>>) -> Result<Exit, Failure> {
     let alone = done.len() == 1;

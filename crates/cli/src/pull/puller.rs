@@ -107,7 +107,7 @@ impl<'a> Puller<'a> {
     /// Finds the runtime and prepares the registry client.
     ///
     /// # Errors
-    /// If there is no runtime, or the network cannot be used.
+    /// There is no runtime, or the network cannot be used.
     pub(crate) fn new(
         store: &'a Store,
         settings: &Settings,
@@ -141,7 +141,7 @@ impl<'a> Puller<'a> {
     /// caller must hold the lock of the name.
     ///
     /// # Errors
-    /// If the pull fails; the name is then unchanged.
+    /// The pull fails; the name is then unchanged.
     pub(crate) fn pull(
         &self,
         reference: &Reference,

@@ -65,7 +65,7 @@ impl Registry {
     /// certificate that this host trusts, or no TLS if the registry has none.
     ///
     /// # Errors
-    /// If the asynchronous runtime of the client cannot be created.
+    /// The asynchronous runtime of the client cannot be created.
     pub(crate) fn new(insecure: bool, credentials: Credentials) -> Result<Self, Failure> {
         let configuration = HostConfiguration::here();
         Self::with(insecure, credentials, configuration, TIME_LIMITS, Box::new(signals::check))
@@ -86,7 +86,7 @@ impl Registry {
     /// not count as a pull. A GET request follows only if the answer does not contain the digest.
     ///
     /// # Errors
-    /// If the digest cannot be determined.
+    /// The digest cannot be determined.
     pub(crate) fn digest(&self, reference: &Reference) -> Result<String, Error> {
         self.0.query(reference, async |session: &Session<'_>| {
             session.digest(wanted(session.image)).await
@@ -96,7 +96,7 @@ impl Registry {
     /// The image that a reference points to now, for this architecture.
     ///
     /// # Errors
-    /// If the manifest cannot be determined, or the image is not available for this architecture.
+    /// The manifest cannot be determined, or the image is not available for this architecture.
     pub(crate) fn image(&self, reference: &Reference, architecture: &str) -> Result<Image, Error> {
         let (mut digests, document) = self.resolve(reference, architecture)?;
         let (compressed, content) = match document {
@@ -132,7 +132,7 @@ impl Registry {
     /// the download.
     ///
     /// # Errors
-    /// If the config cannot be downloaded.
+    /// The config cannot be downloaded.
     pub(crate) fn config(
         &self,
         reference: &Reference,

@@ -87,7 +87,7 @@ impl Runtime {
     /// runtimes in PATH that is not the shim.
     ///
     /// # Errors
-    /// If there is no such program.
+    /// There is no such program.
     pub(crate) fn find(settings: &Settings, named: Option<&Path>) -> Result<Self, Failure> {
         if let Some(path) = named {
             return match search::is_program(path) {
@@ -118,7 +118,7 @@ impl Runtime {
     /// line that the runtime prints, and `check` several times a second.
     ///
     /// # Errors
-    /// If the runtime fails or `check` does.
+    /// The runtime fails or `check` does.
     pub(crate) fn pull(
         &self,
         image: &str,
@@ -143,7 +143,7 @@ impl Runtime {
     /// Builds the new file `to` from `source`, such as `oci:DIRECTORY:TAG`.
     ///
     /// # Errors
-    /// If the runtime fails or a signal asks the command to end.
+    /// The runtime fails or a signal asks the command to end.
     pub(crate) fn build(
         &self,
         source: &str,
@@ -163,7 +163,7 @@ impl Runtime {
     /// Runs the runtime with `arguments`, the first of which is a subcommand, as a job would.
     ///
     /// # Errors
-    /// If the runtime fails or a signal asks the command to end.
+    /// The runtime fails or a signal asks the command to end.
     pub(crate) fn run(&self, arguments: &[&OsStr]) -> Result<(), Error> {
         let mut command = self.real();
         command.args(arguments).stdin(Stdio::null());
@@ -173,7 +173,7 @@ impl Runtime {
     /// Runs the runtime's signature check on a SIF file, and returns its output.
     ///
     /// # Errors
-    /// If the runtime fails, for example because a signature is invalid or missing.
+    /// The runtime fails, for example because a signature is invalid or missing.
     pub(crate) fn verify(&self, file: &Path) -> Result<String, Error> {
         let mut command = self.command("verify");
         command.arg(file).stdin(Stdio::null());

@@ -18,7 +18,7 @@ const VARIABLES: [&str; 3] = ["APPTAINER_TMPDIR", "SINGULARITY_TMPDIR", "TMPDIR"
 /// in it are removed.
 ///
 /// # Errors
-/// If the directory cannot be created or belongs to another user, or if another user could replace
+/// The directory cannot be created or belongs to another user, or another user could replace
 /// it.
 pub(crate) fn directory() -> Result<PathBuf, Failure> {
     let base = VARIABLES.iter().find_map(|name| env::var_os(name).filter(|v| !v.is_empty()));

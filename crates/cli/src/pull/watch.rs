@@ -28,7 +28,7 @@ impl Watch<'_> {
     /// Fails if the pull has to end.
     ///
     /// # Errors
-    /// If a signal asks the command to end, or the caller has cancelled the pull.
+    /// A signal asks the command to end, or the caller has cancelled the pull.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         signals::check()?;
         match self.cancel.reason() {
@@ -50,7 +50,7 @@ impl Watch<'_> {
     /// Checks the size of a file that has been downloaded, or a part of it.
     ///
     /// # Errors
-    /// If it is larger than the limit.
+    /// It is larger than the limit.
     pub(crate) fn check_size(&self, bytes: u64) -> Result<(), Failure> {
         match self.max_size {
             Some(most) if bytes > most => Err(too_large("its file has at least", bytes, most)),

@@ -36,7 +36,7 @@ impl Manner {
     /// Removes the images from `root`, except for a dry run or if the user declines.
     ///
     /// # Errors
-    /// If a removal fails. Images that have already been removed stay removed.
+    /// A removal fails. Images that have already been removed stay removed.
     pub(crate) fn remove(
         &self,
         settings: &Settings,

@@ -21,7 +21,7 @@ pub(crate) type Architecture = &'static str;
 /// Reads the value of `--arch`.
 ///
 /// # Errors
-/// If SIF does not define this architecture; the message lists the known ones.
+/// SIF does not define this architecture; the message lists the known ones.
 pub(crate) fn parse(text: &str) -> Result<Architecture, String> {
     sif::known_architecture(text)
         .ok_or_else(|| format!("unknown architecture; known: {}", sif::architectures().join(", ")))
@@ -35,7 +35,7 @@ pub(crate) fn path(root: &Path) -> PathBuf {
 /// The declared architecture of a root, if there is a declaration.
 ///
 /// # Errors
-/// If the declaration cannot be read or does not name a known architecture.
+/// The declaration cannot be read or does not name a known architecture.
 pub(crate) fn declared(root: &Path) -> Result<Option<Architecture>, String> {
     let path = path(root);
     let bytes = match metadata::read(&path) {
@@ -57,7 +57,7 @@ pub(crate) fn declared(root: &Path) -> Result<Option<Architecture>, String> {
 /// one, else this host's.
 ///
 /// # Errors
-/// If the declaration is invalid, or `--arch` contradicts it.
+/// The declaration is invalid, or `--arch` contradicts it.
 pub(crate) fn wanted(root: &Path, given: Option<Architecture>) -> Result<Architecture, Failure> {
     let declared = declared(root).map_err(Failure::Declaration)?;
     match (given, declared) {

@@ -9,7 +9,7 @@ use std::path::Path;
 /// the umask.
 ///
 /// # Errors
-/// If a directory cannot be created, for example because a file already has that name.
+/// A directory cannot be created, for example because a file already has that name.
 pub(crate) fn make(root: &Path, path: &Path) -> io::Result<()> {
     if path == root || path.is_dir() {
         return Ok(());
@@ -32,7 +32,7 @@ pub(crate) fn make(root: &Path, path: &Path) -> io::Result<()> {
 /// and otherwise does nothing.
 ///
 /// # Errors
-/// If the root cannot be examined or the owner cannot be changed.
+/// The root cannot be examined or the owner cannot be changed.
 pub(crate) fn give(root: &Path, path: &Path) -> io::Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());

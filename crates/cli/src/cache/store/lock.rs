@@ -31,7 +31,7 @@ impl Lock {
     /// Acquires the lock, or returns `None` if another process holds it.
     ///
     /// # Errors
-    /// If the lock file cannot be opened or locked, except on a file system without locks.
+    /// The lock file cannot be opened or locked, except on a file system without locks.
     pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
         loop {
             let mut options = OpenOptions::new();
@@ -54,7 +54,7 @@ impl Lock {
     /// Waits for the lock. Calls `waiting` once if another process holds it.
     ///
     /// # Errors
-    /// If the lock file cannot be used, or a signal asked the command to end.
+    /// The lock file cannot be used, or a signal asked the command to end.
     pub(crate) fn wait(path: &Path, waiting: &dyn Fn()) -> Result<Self, Failure> {
         Self::wait_while(path, waiting, &signals::check)
     }
@@ -62,7 +62,7 @@ impl Lock {
     /// Like [`Self::wait`], but the wait ends as soon as `check` fails.
     ///
     /// # Errors
-    /// If the lock file cannot be used, or `check` fails.
+    /// The lock file cannot be used, or `check` fails.
     pub(crate) fn wait_while(
         path: &Path,
         waiting: &dyn Fn(),
@@ -134,7 +134,7 @@ pub(crate) fn is_held(path: &Path) -> Option<bool> {
 /// Whether locks work in this directory.
 ///
 /// # Errors
-/// If a lock file cannot be created there or opened again.
+/// A lock file cannot be created there or opened again.
 pub(crate) fn work(directory: &Path) -> io::Result<bool> {
     let path = directory.join(format!("probe.{}", std::process::id()));
     let Some(lock) = Lock::take(&path)? else { return Ok(true) };
@@ -146,7 +146,7 @@ pub(crate) fn work(directory: &Path) -> io::Result<bool> {
 /// Removes the lock files of dead processes.
 ///
 /// # Errors
-/// If the directory or a lock file cannot be read.
+/// The directory or a lock file cannot be read.
 pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         // Acquiring and dropping the lock removes its file; a held lock is left alone.

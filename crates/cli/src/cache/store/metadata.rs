@@ -74,7 +74,7 @@ impl Record {
     /// Writes the record of the file called `name`.
     ///
     /// # Errors
-    /// If the record cannot be written.
+    /// The record cannot be written.
     pub(crate) fn save(&self, store: &Store, name: &str) -> io::Result<()> {
         let path = path(store.root(), name);
         directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
@@ -104,7 +104,7 @@ pub(crate) fn modified(metadata: &Metadata) -> Option<Timestamp> {
 /// with a FIFO or a device, on which a read could block or never end.
 ///
 /// # Errors
-/// If the file cannot be read or is not a regular file.
+/// The file cannot be read or is not a regular file.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let metadata = file.metadata()?;
@@ -126,7 +126,7 @@ fn open(path: &Path) -> io::Result<File> {
 /// Writes a small file under the hidden directory atomically: the file is complete or absent.
 ///
 /// # Errors
-/// If the file cannot be written or renamed.
+/// The file cannot be written or renamed.
 pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_below(store.root(), path, bytes)
 }
@@ -134,7 +134,7 @@ pub(crate) fn write(store: &Store, path: &Path, bytes: &[u8]) -> io::Result<()> 
 /// Like [`write()`], for a caller that has not opened the image root for writing.
 ///
 /// # Errors
-/// If the file cannot be written or renamed.
+/// The file cannot be written or renamed.
 pub(crate) fn write_below(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let scratch = scratch::Scratch::new(&root.join(STATE).join("tmp"))?;
     let temporary = scratch.path("record");

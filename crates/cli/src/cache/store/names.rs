@@ -82,7 +82,7 @@ pub(super) fn split(name: &str) -> (&str, &str) {
 /// links to directories are followed, as in a lookup.
 ///
 /// # Errors
-/// If a directory cannot be read: its path and the cause.
+/// A directory cannot be read: its path and the cause.
 pub(crate) fn names(root: &Path) -> Result<Names, (PathBuf, io::Error)> {
     walk(root, &|| (), None)
 }
@@ -91,7 +91,7 @@ pub(crate) fn names(root: &Path) -> Result<Names, (PathBuf, io::Error)> {
 /// closed to the caller are added to `closed`. Calls `progress` for each entry.
 ///
 /// # Errors
-/// If a directory cannot be read for another reason, or `root` itself is closed.
+/// A directory cannot be read for another reason, or `root` itself is closed.
 pub(crate) fn accessible_names(
     root: &Path,
     progress: &dyn Fn(),

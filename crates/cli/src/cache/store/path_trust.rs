@@ -29,7 +29,7 @@ pub(crate) fn at(directory: &Path) -> Option<UntrustedReason> {
 /// Fails if an untrusted user could redirect a command that works in `directory`.
 ///
 /// # Errors
-/// If there is such a user; the message names the user and the remedy.
+/// There is such a user; the message names the user and the remedy.
 pub(crate) fn refuse(directory: &Path) -> Result<(), Failure> {
     at(directory).map_or(Ok(()), |reason| Err(Failure::UntrustedPath(describe(&reason))))
 }

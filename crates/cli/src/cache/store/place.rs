@@ -22,7 +22,7 @@ impl Store {
     /// has the name of a directory on its path, and users cannot write to its directory.
     ///
     /// # Errors
-    /// If something is in the way; the message names it and the remedy.
+    /// Something is in the way; the message names it and the remedy.
     pub(crate) fn can_hold(&self, name: &str) -> Result<(), Failure> {
         let path = self.path(name);
         if path.is_dir() {
@@ -45,7 +45,7 @@ impl Store {
     /// gives it to the owner of the root, syncs it, and checks it as a job would.
     ///
     /// # Errors
-    /// If the file is not a valid image, or cannot be changed or synced.
+    /// The file is not a valid image, or cannot be changed or synced.
     pub(crate) fn finish(&self, temporary: &Path) -> Result<(), Failure> {
         let write = |error| cannot_write(temporary, error);
         open_to_all(self.root(), temporary).map_err(write)?;
@@ -67,7 +67,7 @@ impl Store {
     /// if there is one.
     ///
     /// # Errors
-    /// If the name cannot be created, or the directory cannot be synced. If the name cannot be
+    /// The name cannot be created, or the directory cannot be synced. If the name cannot be
     /// created, nothing has changed, except that the existing file of that name may already have
     /// been kept.
     pub(crate) fn place(
@@ -129,7 +129,7 @@ impl Store {
     /// already leads to an image, that image stays, because the same digest means the same content.
     ///
     /// # Errors
-    /// If the name cannot be created.
+    /// The name cannot be created.
     pub(crate) fn link_digest(
         &self,
         of: &str,
@@ -156,7 +156,7 @@ impl Store {
     /// architecture.
     ///
     /// # Errors
-    /// If `name` is such an image; the message contains the remedy.
+    /// `name` is such an image; the message contains the remedy.
     pub(crate) fn refuse_own_image(&self, name: &str) -> Result<(), Failure> {
         if self.architecture() == host_architecture() || !self.is_own_image(name) {
             return Ok(());
@@ -192,7 +192,7 @@ impl Store {
 /// file is given to the owner of the image root.
 ///
 /// # Errors
-/// If the owner or the mode cannot be changed.
+/// The owner or the mode cannot be changed.
 pub(crate) fn open_to_all(root: &Path, path: &Path) -> io::Result<()> {
     directory::give(root, path)?;
     fs::set_permissions(path, Permissions::from_mode(0o644))

@@ -40,7 +40,7 @@ impl Retention {
     /// in it, or `None` if nothing is kept.
     ///
     /// # Errors
-    /// If the directory cannot be created.
+    /// The directory cannot be created.
     fn place(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
         let Some(until) = self.until() else { return Ok(None) };
         let label = format!("{}.{}", until.strftime(FORMAT), unique());
@@ -54,7 +54,7 @@ impl Retention {
     /// and returns `None` if nothing is kept.
     ///
     /// # Errors
-    /// If the second name cannot be created.
+    /// The second name cannot be created.
     pub(crate) fn link(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
         let Some(kept) = self.place(store, name)? else { return Ok(None) };
         let path = store.path(name);
@@ -69,7 +69,7 @@ impl Retention {
     /// deleted because nothing is kept.
     ///
     /// # Errors
-    /// If the file cannot be renamed or deleted.
+    /// The file cannot be renamed or deleted.
     pub(crate) fn take(self, store: &Store, name: &str) -> io::Result<Option<PathBuf>> {
         let path = store.path(name);
         let kept = self.place(store, name)?;
@@ -135,7 +135,7 @@ fn until(path: &Path) -> Option<Timestamp> {
 /// Removes the kept files whose retention has ended.
 ///
 /// # Errors
-/// If the directory cannot be read or an entry cannot be removed.
+/// The directory cannot be read or an entry cannot be removed.
 pub(crate) fn purge(directory: &Path, now: Timestamp) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();

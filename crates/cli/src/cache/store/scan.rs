@@ -88,7 +88,7 @@ pub(crate) struct Unread {
 /// Finds every file under `root`. This takes one system call for each name.
 ///
 /// # Errors
-/// If a directory cannot be read: its path and the cause.
+/// A directory cannot be read: its path and the cause.
 pub(crate) fn files(root: &Path) -> Result<Files, (PathBuf, io::Error)> {
     Ok(Files::of(root, names::names(root)?, &|| ()))
 }
@@ -97,7 +97,7 @@ pub(crate) fn files(root: &Path) -> Result<Files, (PathBuf, io::Error)> {
 /// caller are added to `closed`. Calls `progress` for each name.
 ///
 /// # Errors
-/// If a directory cannot be read for another reason: its path and the cause.
+/// A directory cannot be read for another reason: its path and the cause.
 pub(crate) fn accessible_files(
     root: &Path,
     progress: &(dyn Fn() + Sync),
@@ -154,7 +154,7 @@ pub(crate) fn each_of<T: Send>(
 /// The images under `root`, sorted by their first names: [`files`] and [`each`].
 ///
 /// # Errors
-/// If a directory cannot be read: its path and the cause.
+/// A directory cannot be read: its path and the cause.
 pub(crate) fn images(root: &Path) -> Result<Vec<Image>, (PathBuf, io::Error)> {
     Ok(each(root, &files(root)?, &|_, image| Some(image)).0)
 }
@@ -163,7 +163,7 @@ pub(crate) fn images(root: &Path) -> Result<Vec<Image>, (PathBuf, io::Error)> {
 /// caller that checks each file as a job does.
 ///
 /// # Errors
-/// If a directory cannot be read: its path and the cause.
+/// A directory cannot be read: its path and the cause.
 pub(crate) fn unread(root: &Path) -> Result<Vec<Unread>, (PathBuf, io::Error)> {
     let files = files(root)?;
     let part = |part: &[File]| {

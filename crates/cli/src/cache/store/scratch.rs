@@ -31,7 +31,7 @@ impl Scratch {
     /// Creates a scratch directory in `parent`.
     ///
     /// # Errors
-    /// If the lock file or the directory cannot be created.
+    /// The lock file or the directory cannot be created.
     pub(crate) fn new(parent: &Path) -> io::Result<Self> {
         loop {
             if let Some(scratch) = Self::called(parent, &unique())? {
@@ -44,7 +44,7 @@ impl Scratch {
     /// already.
     ///
     /// # Errors
-    /// If the lock file or the directory cannot be created.
+    /// The lock file or the directory cannot be created.
     pub(crate) fn called(parent: &Path, name: &str) -> io::Result<Option<Self>> {
         let directory = parent.join(name);
         let Some(lock) = Lock::take(&lock_of(&directory))? else { return Ok(None) };
@@ -87,7 +87,7 @@ pub(crate) fn unique() -> String {
 /// Removes the leftovers of dead processes in `parent`.
 ///
 /// # Errors
-/// If `parent` cannot be read or a lock file cannot be opened.
+/// `parent` cannot be read or a lock file cannot be opened.
 pub(crate) fn sweep(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let directory = place_of(entry?.path());

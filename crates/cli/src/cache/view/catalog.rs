@@ -42,7 +42,7 @@ impl Catalog {
     /// the architecture of the last root. Calls `progress` for each image.
     ///
     /// # Errors
-    /// If a directory cannot be read, or the last root declares an invalid architecture.
+    /// A directory cannot be read, or the last root declares an invalid architecture.
     pub(crate) fn read(
         roots: &[PathBuf],
         untrusted: Untrusted,

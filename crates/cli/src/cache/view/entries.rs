@@ -27,7 +27,7 @@ pub(crate) enum Entry {
 /// are none if the directory does not exist.
 ///
 /// # Errors
-/// If a directory cannot be read.
+/// A directory cannot be read.
 pub(crate) fn entries(directory: &Path, layout: Layout) -> io::Result<BTreeMap<String, Entry>> {
     match directory.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),

@@ -29,7 +29,7 @@ const BATCH: usize = 512;
 /// Applies the differences to the links of a view.
 ///
 /// # Errors
-/// If a link cannot be created, replaced or removed.
+/// A link cannot be created, replaced or removed.
 pub(super) fn change(view: &View, layouts: &[Compared]) -> Result<(), Failure> {
     create(view, layouts)?;
     layouts.par_iter().try_for_each(|one| {

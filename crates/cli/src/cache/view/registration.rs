@@ -37,7 +37,7 @@ pub(crate) fn all(roots: &[PathBuf]) -> Result<Vec<View>, Failure> {
 /// The views that are registered in this image root.
 ///
 /// # Errors
-/// If the record cannot be read or is damaged, or an ordinary user other than the caller could have
+/// The record cannot be read or is damaged, or an ordinary user other than the caller could have
 /// written it: a command would create links in directories that this user has chosen.
 pub(crate) fn in_root(root: &Path) -> Result<Vec<View>, Failure> {
     let path = path(root);
@@ -60,7 +60,7 @@ fn is_absent(error: &io::Error) -> bool {
 /// directory.
 ///
 /// # Errors
-/// If the record cannot be read or written.
+/// The record cannot be read or written.
 pub(crate) fn add(store: &Store, view: &View) -> Result<(), Failure> {
     change(store, |views| match views.iter_mut().find(|one| one.directory == view.directory) {
         Some(one) => *one = view.clone(),
@@ -71,7 +71,7 @@ pub(crate) fn add(store: &Store, view: &View) -> Result<(), Failure> {
 /// Removes the view in this directory from the record in `store`.
 ///
 /// # Errors
-/// If the record cannot be read or written.
+/// The record cannot be read or written.
 pub(crate) fn remove(store: &Store, directory: &Path) -> Result<(), Failure> {
     change(store, |views| views.retain(|one| one.directory != directory))
 }

@@ -67,7 +67,7 @@ impl Status {
 /// Compares the view with the images. Changes nothing. Calls `progress` for each image.
 ///
 /// # Errors
-/// If an image root or a directory of the view cannot be read.
+/// An image root or a directory of the view cannot be read.
 pub(crate) fn compare(
     view: &View,
     untrusted: Untrusted,
@@ -158,7 +158,7 @@ fn is_removable(view: &View, layout: Layout, name: &str, target: &Path) -> bool 
 /// another command is changing the view.
 ///
 /// # Errors
-/// If another user could redirect the change to other files, or something cannot be read or
+/// Another user could redirect the change to other files, or something cannot be read or
 /// written. The next call completes a change that failed.
 pub(crate) fn apply(
     view: &View,

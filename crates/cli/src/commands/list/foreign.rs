@@ -23,7 +23,7 @@ const REPLACED: [char; 4] = ['/', ':', '-', '_'];
 /// The names of the files that may hold an image whose reference contains the words.
 ///
 /// # Errors
-/// If the directory cannot be read.
+/// The directory cannot be read.
 pub(super) fn names(
     root: &ForeignRoot,
     words: &Words,

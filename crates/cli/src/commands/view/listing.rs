@@ -29,7 +29,7 @@ struct Name {
 /// Prints the names in these views. Entries that are not ours are omitted.
 ///
 /// # Errors
-/// If a view cannot be read, or standard output fails.
+/// A view cannot be read, or standard output fails.
 pub(super) fn list(views: &[View], json: bool) -> Result<Exit, Failure> {
     let mut names = Vec::new();
     for view in views {

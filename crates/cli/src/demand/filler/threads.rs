@@ -15,7 +15,7 @@ use std::thread::{Builder, Scope};
 /// Starts a thread.
 ///
 /// # Errors
-/// If the system does not allow it.
+/// The system does not allow it.
 pub(super) fn start<'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,

@@ -49,7 +49,7 @@ impl AuthFile {
     /// Reads the file given with `--authfile`.
     ///
     /// # Errors
-    /// If the file cannot be read or is not JSON.
+    /// The file cannot be read or is not JSON.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let content = fs::read(path).map_err(|error| Failure::Read {
             prefix: "--authfile: ",

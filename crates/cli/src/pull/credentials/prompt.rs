@@ -12,7 +12,7 @@ const TERMINAL: &str = "/dev/tty";
 /// Prompts for the password, and for the user name if it is not known.
 ///
 /// # Errors
-/// If there is no terminal or no answer.
+/// There is no terminal or no answer.
 pub(super) fn login(username: Option<String>) -> Result<Login, Failure> {
     let username = match username {
         Some(username) => username,

@@ -39,7 +39,7 @@ pub(crate) enum Error {
 /// did for the template.
 ///
 /// # Errors
-/// If the runtimes differ.
+/// The runtimes differ.
 pub(crate) fn find<'a>(
     tree: &Tree,
     privileged: bool,

@@ -108,7 +108,7 @@ impl From<Failure> for Error {
 /// Converts the image to the new file. The file is verified, but not synced.
 ///
 /// # Errors
-/// If the runtime has to pull the image, or the conversion failed. The file may be there,
+/// The runtime has to pull the image, or the conversion failed. The file may be there,
 /// incomplete.
 pub(crate) fn convert(job: &Job<'_>) -> Result<Converted, Error> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).open(job.image);

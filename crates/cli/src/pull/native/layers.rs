@@ -107,7 +107,7 @@ impl<'env> Layers<'_, 'env> {
     /// The next layer, or `None` after the uppermost one. The previous one must have been read.
     ///
     /// # Errors
-    /// If a thread cannot be started.
+    /// A thread cannot be started.
     pub(crate) fn next(&mut self) -> Result<Option<Layer>, LayerError> {
         self.current = 0;
         self.download()?;
@@ -179,7 +179,7 @@ fn download(mut blob: Blob<'_>, sender: &Sender, on_bytes: &dyn Fn(u64)) {
 /// Adds bytes to a part, and sends each part that is full.
 ///
 /// # Errors
-/// If the reader needs no more data.
+/// The reader needs no more data.
 fn pack(mut bytes: &[u8], part: &mut Vec<u8>, sender: &Sender) -> Result<(), Abandoned> {
     while !bytes.is_empty() {
         if part.is_empty() {
@@ -201,7 +201,7 @@ impl Layer {
     /// Reads the rest of the layer, which may be more than the end of the tar archive in it.
     ///
     /// # Errors
-    /// If the rest cannot be read, which includes a wrong digest.
+    /// The rest cannot be read, which includes a wrong digest.
     pub(crate) fn finish(mut self) -> Result<(), LayerError> {
         io::copy(&mut self.0, &mut io::sink()).map(drop).map_err(LayerError::from)
     }

@@ -108,7 +108,7 @@ impl Template {
     /// Lets the runtime build the template.
     ///
     /// # Errors
-    /// If the runtime fails, or if the result differs from what known runtimes write.
+    /// The runtime fails, or the result differs from what known runtimes write.
     pub(crate) fn build(request: &Request<'_>) -> Result<Self, Error> {
         let probes = probes::layers()?;
         let layout = layout_name(request.config);
@@ -169,7 +169,7 @@ impl Template {
     /// [`Rules::packed`]. `now` is the time of new files, in seconds since 1970.
     ///
     /// # Errors
-    /// If only the runtime itself can add its files to this image, or if the sink fails. The tree
+    /// Only the runtime itself can add its files to this image, or the sink fails. The tree
     /// may have changed.
     pub(crate) fn lay_over<S: ContentSink>(
         &self,

@@ -56,7 +56,7 @@ impl From<io::Error> for Error {
 /// Starts an image with this compression. It is written to `directory`.
 ///
 /// # Errors
-/// If the image does not start, or cannot be made.
+/// The image does not start, or cannot be made.
 pub(crate) fn prove(
     directory: &Path,
     compression: Compression,

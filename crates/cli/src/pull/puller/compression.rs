@@ -46,7 +46,7 @@ impl<'a> Choice<'a> {
     /// unless every runtime can read it, or `store` has a record of a trial that succeeded.
     ///
     /// # Errors
-    /// If the temporary directory cannot be used, or no thread can be started.
+    /// The temporary directory cannot be used, or no thread can be started.
     pub(super) fn new(
         settings: &Settings,
         wanted: Option<Compression>,
@@ -95,7 +95,7 @@ impl<'a> Choice<'a> {
     /// is reported. Waits for the end of the trial.
     ///
     /// # Errors
-    /// If a signal asks the command to end.
+    /// A signal asks the command to end.
     pub(super) fn proven(&self, progress: &Progress) -> Result<Compression, Failure> {
         let mut state = self.lock();
         let known = State::Known(Compression::GZIP);

@@ -69,7 +69,7 @@ impl<'a> Blob<'a> {
     /// The next bytes, or `None` after the last ones, which is after the digest has been checked.
     ///
     /// # Errors
-    /// If the blob cannot be downloaded, or has another size or digest. Do not continue after an
+    /// The blob cannot be downloaded, or has another size or digest. Do not continue after an
     /// error.
     pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Error> {
         loop {
@@ -206,7 +206,7 @@ impl<'a> Blob<'a> {
 /// requested range.
 ///
 /// # Errors
-/// If the headers contradict the size of the blob.
+/// The headers contradict the size of the blob.
 fn start(response: &Response, offset: Option<u64>, size: u64) -> Result<Option<u64>, String> {
     position(response.status(), response.headers(), offset, size)
 }

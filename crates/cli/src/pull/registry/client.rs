@@ -59,7 +59,7 @@ impl Clients {
     /// The client for a transport.
     ///
     /// # Errors
-    /// If the client cannot be created.
+    /// The client cannot be created.
     pub(super) fn get(&self, transport: Transport) -> Result<Client, reqwest::Error> {
         let kept = match transport {
             Transport::Tls => &self.verifying,

@@ -134,7 +134,7 @@ fn quoted(text: &str) -> String {
 /// The config and the layers of an image.
 ///
 /// # Errors
-/// If the runtime has to pull the image.
+/// The runtime has to pull the image.
 pub(super) fn content(raw: &ImageManifest) -> Result<Content, Fallback> {
     if !MANIFESTS.contains(&raw.media_type.as_str()) {
         return Err(Fallback::ManifestType(raw.media_type.clone()));

@@ -79,7 +79,7 @@ struct Raw {
 /// Parses a manifest.
 ///
 /// # Errors
-/// If the text is not a manifest or index.
+/// The text is not a manifest or index.
 pub(super) fn parse(text: &[u8]) -> Result<Document, String> {
     let raw: Raw = serde_json::from_slice(text).map_err(|error| error.to_string())?;
     match (raw.schema_version, raw.manifests, raw.config, raw.layers) {

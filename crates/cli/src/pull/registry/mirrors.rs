@@ -58,8 +58,8 @@ impl Mirrors {
     /// Reads the files of this host and user.
     ///
     /// # Errors
-    /// If a file cannot be used, because the runtime cannot pull anything then. The message names
-    /// the file.
+    /// A file is invalid or cannot be read, in which case the runtime cannot pull anything. The
+    /// message names the file.
     pub(super) fn from_environment() -> Result<Self, String> {
         let home = env::var_os("HOME").filter(|home| !home.is_empty());
         Self::read(Path::new("/etc"), home.map(|home| Path::new(&home).join(".config")).as_deref())

@@ -11,7 +11,7 @@ const DEFAULT: &str = "amd64";
 /// The digest of the first Linux manifest for this architecture.
 ///
 /// # Errors
-/// If there is no such manifest. The error contains the architectures for which there are Linux
+/// There is no such manifest. The error contains the architectures for which there are Linux
 /// manifests, sorted.
 pub(super) fn choose<'a>(architecture: &str, entries: &'a [Entry]) -> Result<&'a str, Vec<String>> {
     // Manifests for other systems and entries that are not images are skipped. Attestations, for

@@ -45,7 +45,7 @@ impl Proxies {
     /// Reads the environment of this process.
     ///
     /// # Errors
-    /// If a variable is not a valid proxy address; the message names the variable.
+    /// A variable is not a valid proxy address; the message names the variable.
     pub(super) fn from_environment() -> Result<Self, String> {
         Self::gather(&|name| env::var(name).ok())
     }

@@ -92,7 +92,7 @@ impl QueryClient {
     /// Creates a client.
     ///
     /// # Errors
-    /// If the asynchronous runtime cannot be created.
+    /// The asynchronous runtime cannot be created.
     pub(super) fn new(
         insecure: bool,
         credentials: Credentials,
@@ -123,7 +123,7 @@ impl QueryClient {
     /// Sends a query about a reference to the source of its image, and returns the result.
     ///
     /// # Errors
-    /// If there is no answer, or the container runtime would not receive one.
+    /// There is no answer, or the container runtime would not receive one.
     pub(super) fn query<T>(
         &self,
         reference: &Reference,
@@ -136,7 +136,7 @@ impl QueryClient {
     /// ends it.
     ///
     /// # Errors
-    /// If there is no answer, or the container runtime would not receive one.
+    /// There is no answer, or the container runtime would not receive one.
     pub(super) fn query_once<T>(
         &self,
         reference: &Reference,
@@ -300,7 +300,7 @@ impl QueryClient {
     /// Waits for the next part of a download. Data that have arrived are not lost if it fails.
     ///
     /// # Errors
-    /// If there are no data within the time limit (with the error `stalled`), or the wait is ended.
+    /// There are no data within the time limit (with the error `stalled`), or the wait is ended.
     pub(super) fn next<T>(
         &self,
         stalled: Error,
@@ -323,7 +323,7 @@ impl QueryClient {
     /// The client for a transport.
     ///
     /// # Errors
-    /// If the client cannot be created.
+    /// The client cannot be created.
     pub(super) fn client(&self, transport: Transport) -> Result<Client, reqwest::Error> {
         self.clients.get(transport)
     }
@@ -331,7 +331,7 @@ impl QueryClient {
     /// Waits before a retry.
     ///
     /// # Errors
-    /// If the wait is ended.
+    /// The wait is ended.
     pub(super) fn pause(&self, delay: Duration, cancel: &Cancel) -> Result<(), Error> {
         let end = Instant::now() + delay;
         loop {

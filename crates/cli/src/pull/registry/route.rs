@@ -48,7 +48,7 @@ impl Route {
     /// Determines the endpoints for an image. `insecure` is `--no-https`.
     ///
     /// # Errors
-    /// If the image is blocked.
+    /// The image is blocked.
     pub(super) fn find(
         mirrors: &Mirrors,
         certificates: &Directories,

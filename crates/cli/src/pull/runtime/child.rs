@@ -20,7 +20,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// Runs the runtime until it exits, and returns its output.
 ///
 /// # Errors
-/// If the runtime does not start or exits with an error, or if `check`, which is called several
+/// The runtime does not start or exits with an error, or `check`, which is called several
 /// times a second, fails.
 pub(super) fn run(
     mut command: Command,

@@ -17,7 +17,7 @@ impl Version {
     /// Starts the thread.
     ///
     /// # Errors
-    /// If it cannot be started.
+    /// It cannot be started.
     pub(crate) fn of(runtime: &Runtime) -> io::Result<Self> {
         let runtime = runtime.clone();
         let thread = Builder::new().name("version".to_owned()).spawn(move || runtime.version())?;

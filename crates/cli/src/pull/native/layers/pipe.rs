@@ -64,7 +64,7 @@ impl Sender {
     /// Writes a part. Waits until there is room for it.
     ///
     /// # Errors
-    /// If the reader needs no more data.
+    /// The reader needs no more data.
     pub(super) fn send(&self, part: Vec<u8>) -> Result<(), Abandoned> {
         let full = |state: &mut State| {
             let fits = state.bytes + part.len() <= self.0.capacity;
@@ -102,7 +102,7 @@ impl Receiver {
     /// The next bytes without reading them: at least `count`, or all that there are.
     ///
     /// # Errors
-    /// If the data end with an error before that.
+    /// The data end with an error before that.
     pub(super) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
         while self.part.len() - self.read < count {
             match self.receive()? {

@@ -43,7 +43,7 @@ impl ContentSink for Discard {
 /// each other without an effect on the probes cannot be told apart.
 ///
 /// # Errors
-/// If there are none: the path at which the best rules fail.
+/// There are none: the path at which the best rules fail.
 pub(super) fn rules(
     layers: &Merged,
     additions: &Additions,

@@ -24,7 +24,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 /// whose layers are the archives `tars`.
 ///
 /// # Errors
-/// If a file cannot be written, or if the config cannot be adapted to the layers.
+/// A file cannot be written, or the config cannot be adapted to the layers.
 pub(super) fn write(layout: &Path, image_config: &[u8], tars: &[Vec<u8>]) -> Result<(), Error> {
     let diff_ids: Vec<String> = tars.iter().map(|tar| digest(tar)).collect();
     let config = config::with_layers(image_config, &diff_ids).ok_or(Error::UnclearConfig)?;

@@ -53,7 +53,7 @@ impl<S: ContentSink> Overlay<'_, S> {
     /// Adds everything: first directories, then links, then files, as the runtime does.
     ///
     /// # Errors
-    /// If the image has something in these places that the runtime treats in an unknown way, or if
+    /// The image has something in these places that the runtime treats in an unknown way, or
     /// the sink fails.
     pub(super) fn add(&mut self, additions: &Additions) -> Result<(), Error<S::Error>> {
         for path in MERGED_BY_THE_RUNTIME {

@@ -62,7 +62,7 @@ impl Texts {
     /// prints as its version.
     ///
     /// # Errors
-    /// If the metadata differs from what the known runtimes write.
+    /// The metadata differs from what the known runtimes write.
     pub(super) fn new(
         layout: &str,
         source: &Source,
@@ -95,7 +95,7 @@ impl Texts {
     /// The text as a pull would have written it.
     ///
     /// # Errors
-    /// If the text mentions the layout in an unknown place.
+    /// The text mentions the layout in an unknown place.
     pub(crate) fn correct(&self, text: &[u8]) -> Result<Vec<u8>, Error> {
         let mut text = text.to_vec();
         for (old, new) in &self.replacements {

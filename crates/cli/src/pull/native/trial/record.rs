@@ -60,7 +60,7 @@ impl<'a> Place<'a> {
     /// Remembers that a trial succeeded under these conditions, in place of the last one.
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// The file cannot be written.
     pub(crate) fn remember(&self, conditions: &Conditions) -> io::Result<()> {
         let path = self.path();
         if let Some(parent) = path.parent() {

@@ -66,7 +66,7 @@ struct Endpoint {
 /// which may not use format version 1.
 ///
 /// # Errors
-/// If the file is invalid; the message names it.
+/// The file is invalid; the message names it.
 pub(super) fn parse(text: &str, path: &Path, main: bool) -> Result<Vec<Rule>, String> {
     rules(text, path, main).map_err(|why| {
         // The parser's message spans several lines.
