@@ -132,7 +132,7 @@ impl QueryClient {
         self.send(reference, Options { repeat: true, cancel: &Cancel::default() }, query)
     }
 
-    /// Like [`Self::query`], but without repeating a query whose fault may be temporary. `cancel`
+    /// Like [`Self::query`], but without repeating a query whose fault may be transient. `cancel`
     /// ends it.
     ///
     /// # Errors
@@ -252,7 +252,7 @@ impl QueryClient {
         Error::new(&circumstances, fault)
     }
 
-    /// Sends the query, and repeats it once if the fault may be temporary.
+    /// Sends the query, and repeats it once if the fault may be transient.
     async fn with_retry<T>(
         &self,
         session: &Session<'_>,

@@ -191,7 +191,7 @@ fn recovering(first: impl Fn() -> Deed + Send + Sync + 'static) -> Server {
 }
 
 #[test]
-fn temporary_faults_are_retried_once() {
+fn transient_faults_are_retried_once() {
     let table: [(fn() -> Deed, usize); 3] = [
         (|| answer(500, "out of order"), 2),
         (|| answer(429, "slow down"), 2),
