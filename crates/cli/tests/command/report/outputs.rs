@@ -94,7 +94,7 @@ fn the_summary_has_the_figures_of_the_object() {
     let output = run(&tree, &format!("report {LOG}"));
     let said = String::from_utf8(output.stdout).unwrap();
     let size = fs::metadata(tree.path("root/o/good:1")).unwrap().len();
-    for part in ["cache:    1 images", "hits:     3 launches, 0 pulls, 0 builds, 100 % of all"] {
+    for part in ["cache:    1 image, ", "hits:     3 launches, 0 pulls, 0 builds, 100 % of all"] {
         assert!(said.contains(part), "{part}: {said}");
     }
     let totals = &report(&tree, LOG)["totals"]["data"];
