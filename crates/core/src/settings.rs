@@ -104,8 +104,8 @@ pub const FACILITIES: [&str; 18] = [
 /// The default of `runtimes=`.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
-/// The default of `lookup_timeout=`: short enough for a user who waits, and at most half of every
-/// time limit of Slurm.
+/// The default of `lookup_timeout=`: a user who waits accepts it, and it is half of Slurm's default
+/// `UnkillableStepTimeout`, after which a task that cannot be killed drains the node.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest time of any setting, in seconds: a day.

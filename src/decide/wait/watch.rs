@@ -125,7 +125,7 @@ impl Watch {
         let since = self.remember(entry, now);
         match since {
             _ if is_up => Step::End(End::TimeUp(self.limit)),
-            // The listener's news can have an answer that no queue file has.
+            // News can contain an answer that is in no queue file.
             None if now >= ANSWER => Step::End(self.old.take().unwrap_or(End::NoFiller)),
             Some(since) if now.saturating_sub(since) >= BEAT => Step::End(End::FillerGone),
             _ => Step::Wait,
@@ -253,7 +253,7 @@ mod tests {
         assert_eq!(old.see(at(2), entry(State::Refused, 1)), refused());
     }
 
-    /// The filler can begin and fail within the second that a beat tells apart. At a site with a
+    /// The filler can start and fail within one second, the resolution of a beat. At a site with a
     /// listener, nothing may follow: the queue files cannot be written if the root is read-only.
     #[test]
     fn an_answer_in_the_second_of_the_request_is_believed() {
@@ -269,7 +269,7 @@ mod tests {
         }
     }
 
-    /// As if the process with the listener's news had passed on an old answer, and nothing else came.
+    /// A relay can pass on an old answer, and then nothing else.
     #[test]
     fn an_old_answer_is_better_than_none() {
         let mut watch = watch();

@@ -110,7 +110,7 @@ impl Policy {
         }
         // The cache would get a file for each spelling.
         if let Some(normal) = pattern::other_spelling(reference) {
-            return Err(format!("another spelling of {normal}, which can be requested instead"));
+            return Err(format!("request it as {normal}"));
         }
         let allowed = self.allow.iter().find(|pattern| pattern.allows(reference));
         allowed.map(ToString::to_string).ok_or_else(|| "no pattern in allow matches it".to_owned())

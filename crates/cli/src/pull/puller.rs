@@ -107,7 +107,8 @@ impl<'a> Puller<'a> {
     /// Finds the runtime and prepares the registry client.
     ///
     /// # Errors
-    /// There is no runtime, or the network cannot be used.
+    /// No runtime is found, its version cannot be determined, the trial of the compression cannot be
+    /// started, or the HTTP clients cannot be created.
     pub(crate) fn new(
         store: &'a Store,
         settings: &Settings,

@@ -136,10 +136,10 @@ fn verdicts_name_the_rule() {
 fn registries_have_one_spelling() {
     let policy = policy("allow = [\"**\"]\ndeny = [\"ghcr.io/**\"]");
     for (image, expected) in [
-        ("DOCKER.IO/o/i:1", "another spelling of docker.io/o/i:1,"),
-        ("index.docker.io:443/o/i:1", "another spelling of docker.io/o/i:1,"),
-        ("quay.io:443/o/i", "another spelling of quay.io/o/i:latest,"),
-        ("oras://Quay.io/o/i:1", "another spelling of oras://quay.io/o/i:1,"),
+        ("DOCKER.IO/o/i:1", "request it as docker.io/o/i:1"),
+        ("index.docker.io:443/o/i:1", "request it as docker.io/o/i:1"),
+        ("quay.io:443/o/i", "request it as quay.io/o/i:latest"),
+        ("oras://Quay.io/o/i:1", "request it as oras://quay.io/o/i:1"),
         ("GHCR.io/o/i:1", "deny has ghcr.io/**"),
     ] {
         let reference = Reference::parse_printed(image.as_bytes()).unwrap();
