@@ -92,36 +92,59 @@ pub fn changes(
     get: &dyn Fn(&str) -> Option<Vec<u8>>,
 ) -> Vec<Change> {
     let (path, preload) = ("PATH", "LD_PRELOAD");
-    let wanted = match nested {
+    let library = installed(INTERPOSER);
+    let variables = match nested {
         Nested::Path => vec![
-            (path, get(path).and_then(|old| in_front(&old, shims))),
-            (SETTINGS, Some(settings.to_vec())),
+            Variable::new(get, path, |old| in_front(old?, shims)),
+            Variable::new(get, SETTINGS, |_| Some(settings.to_vec())),
         ],
         Nested::Preload => vec![
             // Login nodes may have the shims in `PATH` although jobs do not use them.
-            (path, get(path).and_then(|old| without_shims(&old))),
-            (preload, Some(at_the_end(get(preload), &installed(INTERPOSER)))),
-            (SETTINGS, Some(settings.to_vec())),
+            Variable::new(get, path, |old| without_shims(old?)),
+            Variable::new(get, preload, |old| Some(at_the_end(old, &library))),
+            Variable::new(get, SETTINGS, |_| Some(settings.to_vec())),
         ],
         Nested::Off => vec![
-            (path, get(path).and_then(|old| without_shims(&old))),
-            (preload, get(preload).and_then(|old| without_library(&old, &installed(INTERPOSER)))),
-            (SETTINGS, None),
-            (RUNTIME, None),
+            Variable::new(get, path, |old| without_shims(old?)),
+            Variable::new(get, preload, |old| without_library(old?, &library)),
+            Variable::new(get, SETTINGS, |_| None),
+            Variable::new(get, RUNTIME, |_| None),
         ],
     };
-    let fits = |name: &str, value: &Option<Vec<u8>>| {
-        value.as_ref().is_none_or(|value| name.len() + value.len() + 2 <= MAX_VARIABLE)
-    };
     // All or nothing: a shim without settings is useless, and so are settings without a shim.
-    if !wanted.iter().all(|(name, value)| fits(name, value)) {
+    if !variables.iter().all(Variable::fits) {
         return Vec::new();
     }
-    wanted
-        .into_iter()
-        .filter(|(name, value)| get(name) != *value)
-        .map(|(name, value)| Change { name, value })
-        .collect()
+    variables.into_iter().filter_map(Variable::change).collect()
+}
+
+/// An environment variable, as it is and as it has to be.
+struct Variable {
+    name: &'static str,
+    old: Option<Vec<u8>>,
+    new: Option<Vec<u8>>,
+}
+
+impl Variable {
+    /// Reads the variable once: a search of the whole environment takes most of the time.
+    fn new(
+        get: &dyn Fn(&str) -> Option<Vec<u8>>,
+        name: &'static str,
+        edit: impl FnOnce(Option<&[u8]>) -> Option<Vec<u8>>,
+    ) -> Self {
+        let old = get(name);
+        let new = edit(old.as_deref());
+        Self { name, old, new }
+    }
+
+    fn fits(&self) -> bool {
+        let fits = |value: &Vec<u8>| self.name.len() + value.len() + 2 <= MAX_VARIABLE;
+        self.new.as_ref().is_none_or(fits)
+    }
+
+    fn change(self) -> Option<Change> {
+        (self.new != self.old).then_some(Change { name: self.name, value: self.new })
+    }
 }
 
 /// `PATH` with the directories `shims` in front and all other directories of shims removed. Callers
@@ -165,10 +188,10 @@ fn is_separator(byte: u8) -> bool {
 
 /// `LD_PRELOAD` with `library` after the user's own libraries. A value that already contains
 /// `library` is returned unchanged.
-fn at_the_end(preload: Option<Vec<u8>>, library: &str) -> Vec<u8> {
+fn at_the_end(preload: Option<&[u8]>, library: &str) -> Vec<u8> {
     match preload {
-        Some(old) if place(&old, library).is_some() => old,
-        Some(old) => [&old, b":".as_slice(), library.as_bytes()].concat(),
+        Some(old) if place(old, library).is_some() => old.to_vec(),
+        Some(old) => [old, b":".as_slice(), library.as_bytes()].concat(),
         None => library.as_bytes().to_vec(),
     }
 }
