@@ -120,6 +120,12 @@ built-plugin:
 host: tools
 	@benches/host/build $(TARGET)/host
 
+# A floor that is written in Rust: benches/firewall.
+.PHONY: firewall
+firewall: host
+	$(CARGO) rustc --locked --profile spank --lib -p panic-firewall
+	install -m 0644 $(SPANK)/libpanic_firewall.so $(TARGET)/host/firewall.so
+
 command: tools
 	$(CARGO) build --locked --profile command -p sifcache
 	install -D $(BUILT)/command/sifcache $(RELEASE)/sifcache

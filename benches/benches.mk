@@ -54,7 +54,7 @@ COSTS = --results $(TARGET)/bench/costs$(if $(QUICK),-quick) \
 
 ## make bench-costs [BASELINE=REV] [RUNS=1000] [SRUN_ROUNDS=1000]  measures costs above a floor: docs/evidence/costs.md;
 ##                                    15 minutes; RUNS=0 or SRUN_ROUNDS=0 keeps the earlier results of that part
-bench-costs: older build-for-testbed host
+bench-costs: older build-for-testbed firewall
 	@$(NEED) readelf:binutils
 	$(CARGO) build --locked --release -p cluster-bench
 	@mkdir -p $(TARGET)/bench
@@ -73,7 +73,7 @@ bench-scale: older-command command
 
 ## make profile [BASELINE=REV] [RUNS=300]  prints what each part of a launch costs: time, page faults, instructions,
 ##                                    system calls; three minutes
-profile: older install-for-testbed host
+profile: older install-for-testbed firewall
 	@$(NEED) readelf:binutils
 	$(CARGO) build --locked --release -p cluster-bench
 	@$(OLDER) && $(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench profile $(FILES) $(COMPARED) \

@@ -5,7 +5,7 @@ use crate::site::LAUNCHER;
 use crate::testbed::{self, INSIDE};
 use anyhow::{Context, Result};
 use sif_fixture::Sif;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -17,6 +17,14 @@ pub(super) const IMAGE: &str = "docker://bench/env:10";
 pub(super) const NOTHING: &str = "/opt/nothing/apptainer";
 /// An empty library for `LD_PRELOAD`: benches/host/preload.c.
 pub(super) const PRELOAD: &str = "/opt/nothing/preload.so";
+/// benches/host/bare_plugin.c.
+pub(super) const BARE_PLUGIN: &str = "/opt/nothing/bare.so";
+/// benches/host/bare_shim.c.
+pub(super) const BARE_SHIM: &str = "/opt/nothing/bare-shim";
+/// benches/firewall.
+pub(super) const FIREWALL: &str = "/opt/nothing/firewall.so";
+/// The file of [`IMAGE`] below [`ROOT`].
+pub(super) const FILE: &str = "bench/env:10";
 /// benches/host/host.c.
 pub(super) const HOST: &str = "/usr/local/libexec/host";
 /// benches/host/programs.c.
@@ -62,6 +70,9 @@ impl Files {
             ("launcher", LAUNCHER, "755"),
             ("nothing", NOTHING, "755"),
             ("preload.so", PRELOAD, "644"),
+            ("bare.so", BARE_PLUGIN, "644"),
+            ("bare-shim", BARE_SHIM, "755"),
+            ("firewall.so", FIREWALL, "644"),
         ] {
             testbed::push(&self.host.join(name), path, mode)?;
         }
@@ -132,7 +143,10 @@ fn past(baseline: &Path) -> Result<Installed> {
 }
 
 fn image() -> Result<()> {
-    let path = testbed::at("ctl", ROOT)?.join("bench/env:10");
+    let path = testbed::at("ctl", ROOT)?.join(FILE);
     fs::create_dir_all(path.parent().context("no directory")?)?;
-    Sif::image().write(&path).with_context(|| path.display().to_string())
+    Sif::image().write(&path).with_context(|| path.display().to_string())?;
+    // A launch reads the first 32 KiB, which the table of descriptors occupies in the files of the
+    // runtimes. The file of the fixture ends after one descriptor.
+    Ok(File::options().write(true).open(&path)?.set_len(64 << 10)?)
 }

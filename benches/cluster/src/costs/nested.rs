@@ -1,7 +1,7 @@
 //! The shim and the interposer, in a job step: whole programs, measured by `benches/host/programs.c`.
 
-use super::install::{IMAGE, Installed, NOTHING, PRELOAD, PROGRAMS, ROOT};
-use super::part::{Cost, Part};
+use super::install::{BARE_SHIM, FILE, IMAGE, Installed, NOTHING, PRELOAD, PROGRAMS, ROOT};
+use super::part::{Bare, Cost, Part};
 use crate::site::{LAUNCHER, LINE};
 use crate::statistics::{difference, summary};
 use crate::testbed;
@@ -29,17 +29,22 @@ type Words = Vec<String>;
 pub(super) fn measure(runs: usize, builds: &[Installed]) -> Result<Vec<Part>> {
     fs::write(testbed::at("ctl", "/etc/slurm/plugstack.conf")?, LINE).context("plugstack.conf")?;
     let mut parts = Vec::new();
-    for (name, settings) in [
-        ("default settings", String::new()),
-        (
-            "`lookup_timeout=off syslog=off`",
-            format!("image_root={ROOT} lookup_timeout=off syslog=off"),
-        ),
+    for (name, words) in [
+        ("default settings", ""),
+        ("`lookup_timeout=off syslog=off`", "lookup_timeout=off syslog=off"),
     ] {
-        let mut programs = vec![floor_of_shim()];
-        programs.extend(builds.iter().map(|build| shim(build, &settings)));
+        let mut programs = vec![floor_of_shim(), bare_shim(words)];
+        programs.extend(builds.iter().map(|build| shim(build, words)));
+        let mut ran = run(runs, &programs)?;
+        let bare = ran.remove(1);
         let floor = "a program that only executes the runtime";
-        parts.push(part(&format!("the shim, {name}"), floor, &run(runs, &programs)?)?);
+        let mut part = part(&format!("the shim, {name}"), floor, &ran)?;
+        let above = ran.first().map(|floor| difference(&bare.us, &floor.us));
+        part.bare = Some(Bare {
+            name: "the same system calls, in C".to_owned(),
+            cost: Cost { more: above, ..cost(&bare) },
+        });
+        parts.push(part);
     }
     let loaded = |library: &str| vec![format!("LD_PRELOAD={library}"), "/usr/bin/true".to_owned()];
     let mut programs = vec![loaded(PRELOAD), vec!["/usr/bin/true".to_owned()]];
@@ -64,8 +69,14 @@ fn floor_of_shim() -> Words {
     launch("/opt", LAUNCHER, &[format!("REAL_RUNTIME={NOTHING}")])
 }
 
-fn shim(build: &Installed, settings: &str) -> Words {
-    let set = (!settings.is_empty()).then(|| format!("SINGULARITY_SIFCACHE={settings}"));
+fn bare_shim(words: &str) -> Words {
+    let words = format!("BARE=image_root={ROOT} image={FILE} {words}");
+    launch("/opt", BARE_SHIM, &[format!("REAL_RUNTIME={NOTHING}"), words])
+}
+
+fn shim(build: &Installed, words: &str) -> Words {
+    let set =
+        (!words.is_empty()).then(|| format!("SINGULARITY_SIFCACHE=image_root={ROOT} {words}"));
     let more: Vec<String> = set.into_iter().collect();
     launch(&build.shims, &format!("{}/apptainer", build.shims), &more)
 }
@@ -91,6 +102,7 @@ fn part(name: &str, floor_name: &str, ran: &[Ran]) -> Result<Part> {
         name: name.to_owned(),
         floor_name: floor_name.to_owned(),
         floor: cost(floor),
+        bare: None,
         present: above(ran.get(1).context("no program")?),
         older: ran.get(2).map(above),
     })

@@ -13,10 +13,22 @@ pub(super) struct Part {
     pub(super) floor_name: String,
     /// The floor, measured in the same rounds.
     pub(super) floor: Cost,
+    /// What this part cannot avoid, above the floor, if that is measured.
+    #[serde(default)]
+    pub(super) bare: Option<Bare>,
     /// The present code.
     pub(super) present: Cost,
     /// An older commit, with BASELINE.
     pub(super) older: Option<Cost>,
+}
+
+/// A plugin or program with the effect of the part, but without any decision.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Bare {
+    /// What it is.
+    pub(super) name: String,
+    /// Its costs.
+    pub(super) cost: Cost,
 }
 
 /// The costs of one variant.
@@ -51,8 +63,10 @@ impl Part {
         older: &'a str,
     ) -> impl Iterator<Item = (&'a str, &'a Cost)> {
         let older = self.older.iter().map(move |cost| (older, cost));
+        let bare = self.bare.iter().map(|bare| (bare.name.as_str(), &bare.cost));
         [(self.floor_name.as_str(), &self.floor)]
             .into_iter()
+            .chain(bare)
             .chain(older)
             .chain([("today", &self.present)])
     }

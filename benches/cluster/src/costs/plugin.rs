@@ -1,7 +1,7 @@
 //! The parts of the plugin, in a program that loads plugins as slurmstepd does (`benches/host`).
 
-use super::install::{HOST, IMAGE, Installed, ROOT};
-use super::part::{Cost, Part};
+use super::install::{BARE_PLUGIN, FILE, FIREWALL, HOST, IMAGE, Installed, ROOT};
+use super::part::{Bare, Cost, Part};
 use crate::testbed;
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -33,25 +33,32 @@ pub(super) fn measure(runs: usize, builds: &[Installed]) -> Result<Vec<Part>> {
         ("`task_init`, no launch", "task_init"),
         ("unloading the library", "unload"),
     ] {
-        parts.push(part(name, stage, &none, 0)?);
+        let bare = match stage {
+            "load" => Some(("a plugin in Rust that only catches panics", &none.firewall)),
+            "task_init" => none.bare.first().map(|bare| ("the same two variables, in C", bare)),
+            _ => None,
+        };
+        parts.push(part(name, stage, &none, 0, bare)?);
     }
-    for (kind, image) in
-        [("a pass", format!("{ROOT}/bench/env:10")), ("a miss", format!("{IMAGE}0"))]
-    {
+    for (kind, image) in [("a pass", format!("{ROOT}/{FILE}")), ("a miss", format!("{IMAGE}0"))] {
         let all = measured(runs, builds, default, &format!("apptainer exec {image} true"))?;
-        parts.push(part(&format!("`task_init`, {kind}"), "task_init", &all, 0)?);
+        parts.push(part(&format!("`task_init`, {kind}"), "task_init", &all, 0, None)?);
     }
     let hits = measured(runs, builds, &SETTINGS, &format!("apptainer exec {IMAGE} true"))?;
     for (at, (name, _)) in SETTINGS.iter().enumerate() {
-        parts.push(part(&format!("`task_init`, a hit, {name}"), "task_init", &hits, at)?);
+        let bare = hits.bare.get(at).map(|bare| ("the same system calls, in C", bare));
+        parts.push(part(&format!("`task_init`, a hit, {name}"), "task_init", &hits, at, bare)?);
     }
     Ok(parts)
 }
 
-/// The output of the host program for an empty plugin, and for each of the settings with each
-/// build.
+/// The output of the host program for an empty plugin, for plugins without decisions, and for each
+/// of the settings with each build.
 struct Measured {
     empty: Value,
+    firewall: Value,
+    /// By setting.
+    bare: Vec<Value>,
     /// By setting, then by build.
     ours: Vec<Vec<Value>>,
 }
@@ -63,26 +70,46 @@ fn measured(
     command: &str,
 ) -> Result<Measured> {
     let empty = format!("{}/empty.so", testbed::plugin_directory()?);
+    let bare = settings
+        .iter()
+        .map(|(_, words)| format!("{BARE_PLUGIN} image_root={ROOT} image={FILE}{words}"));
     let lines = settings.iter().flat_map(|(_, words)| {
         builds.iter().map(move |build| format!("{} image_root={ROOT}{words}", build.plugin))
     });
-    let given: String =
-        std::iter::once(empty).chain(lines).map(|line| format!(" --plugin '{line}'")).collect();
+    let given: String = [empty, FIREWALL.to_owned()]
+        .into_iter()
+        .chain(bare)
+        .chain(lines)
+        .map(|line| format!(" --plugin '{line}'"))
+        .collect();
     let script = format!("{HOST} --instructions --runs {runs}{given} -- {command}");
     let mut said: Value = serde_json::from_str(&testbed::on("n1", &script)?)?;
     let all = said.get_mut("plugins").and_then(Value::as_array_mut).context("no plugins")?;
     let mut all = std::mem::take(all).into_iter();
     let empty = all.next().context("no plugin")?;
-    let all: Vec<Value> = all.collect();
-    Ok(Measured { empty, ours: all.chunks(builds.len()).map(<[Value]>::to_vec).collect() })
+    let firewall = all.next().context("no second plugin")?;
+    let bare = all.by_ref().take(settings.len()).collect();
+    let ours: Vec<Value> = all.collect();
+    let ours = ours.chunks(builds.len()).map(<[Value]>::to_vec).collect();
+    Ok(Measured { empty, firewall, bare, ours })
 }
 
-fn part(name: &str, stage: &str, all: &Measured, setting: usize) -> Result<Part> {
+fn part(
+    name: &str,
+    stage: &str,
+    all: &Measured,
+    setting: usize,
+    bare: Option<(&str, &Value)>,
+) -> Result<Part> {
     let ours = all.ours.get(setting).context("no such setting")?;
+    let bare = bare.map(|(name, plugin)| -> Result<Bare> {
+        Ok(Bare { name: name.to_owned(), cost: cost(plugin, stage)? })
+    });
     Ok(Part {
         name: name.to_owned(),
         floor_name: FLOOR.to_owned(),
         floor: cost(&all.empty, stage)?,
+        bare: bare.transpose()?,
         present: cost(ours.first().context("no plugin")?, stage)?,
         older: ours.get(1).map(|plugin| cost(plugin, stage)).transpose()?,
     })

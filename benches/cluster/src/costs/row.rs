@@ -13,6 +13,9 @@ pub(super) struct Row {
     pub(super) floor_name: String,
     /// The floor; `None` if there is none.
     pub(super) floor: Option<f64>,
+    /// What cannot be avoided, if that is measured.
+    #[serde(default)]
+    pub(super) bare: Option<Value>,
     /// An older commit, with BASELINE.
     pub(super) older: Option<Value>,
     /// The present code.
@@ -76,6 +79,7 @@ impl Row {
             what: what.to_owned(),
             floor_name: floor_name.to_owned(),
             floor: Some(summary(floor).median),
+            bare: None,
             older: older.map(|values| Value::paired(values, floor)),
             present: Value::paired(present, floor),
             target,
