@@ -71,7 +71,7 @@ impl Write for Socket {
 #[cfg(test)]
 mod tests {
     use super::{Facility, Format};
-    use sifcache_core::settings::FACILITIES;
+    use sifcache_core::settings::facilities;
     use syslog::{LogFormat, Severity};
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn every_facility_in_the_settings_is_valid() {
-        for name in FACILITIES {
+        for name in facilities() {
             assert!(name.parse::<Facility>().is_ok(), "{name}");
         }
     }

@@ -32,24 +32,8 @@ pub struct Build {
 pub(crate) const GRAMMAR: Grammar = Grammar {
     word: "build",
     command: flags::BUILD,
-    accepted: &[
-        "bind",
-        "docker-host",
-        "force",
-        "library",
-        "mksquashfs-args",
-        "mount",
-        "no-oci",
-        "notest",
-        "nv",
-        "nvccli",
-        "rocm",
-        "sandbox",
-        "section",
-        "tmpdir",
-        "userns",
-        "writable-tmpfs",
-    ],
+    accepted: "bind docker-host force library mksquashfs-args mount no-oci notest nv nvccli rocm \
+               sandbox section tmpdir userns writable-tmpfs",
     altering: &[
         text("AUTHFILE"),
         text("AUTH_FILE"),

@@ -4,6 +4,8 @@
 //! table only contains the properties on which all releases agree: whether a flag takes a value,
 //! its letter, and the commands that accept it.
 
+use crate::name::Name;
+
 /// One flag of the runtimes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flag {
@@ -16,41 +18,11 @@ pub struct Flag {
     pub commands: u16,
 }
 
-/// A long name without `--`: its bytes and zeros. With a pointer to a string instead, the loader
-/// would have to write the addresses of all names whenever it loads the library.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Name {
-    bytes: [u8; Name::LONGEST],
-    length: u8,
-}
-
-impl Name {
-    const LONGEST: usize = 23;
-
-    const fn new(text: &str) -> Self {
-        assert!(text.len() <= Self::LONGEST, "a longer name needs a larger LONGEST");
-        let mut bytes = [0; Self::LONGEST];
-        let mut from = text.as_bytes();
-        let mut to: &mut [u8] = &mut bytes;
-        while let ([first, rest @ ..], [slot, others @ ..]) = (from, to) {
-            *slot = *first;
-            (from, to) = (rest, others);
-        }
-        // The length is at most `LONGEST`.
-        #[allow(clippy::cast_possible_truncation)]
-        Self { bytes, length: text.len() as u8 }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..usize::from(self.length)).unwrap_or_default()
-    }
-}
-
 impl Flag {
     /// The long name without `--`.
     #[must_use]
     pub fn long(&self) -> &str {
-        str::from_utf8(self.name.as_bytes()).unwrap_or_default()
+        self.name.as_str()
     }
 }
 

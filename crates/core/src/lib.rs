@@ -32,6 +32,7 @@ pub mod layout;
 mod listed;
 pub mod lookup;
 pub mod message;
+mod name;
 pub mod nested;
 pub mod pull;
 pub mod queue;

@@ -42,15 +42,7 @@ pub struct Pull {
 pub(crate) const GRAMMAR: Grammar = Grammar {
     word: "pull",
     command: flags::PULL,
-    accepted: &[
-        "allow-unauthenticated",
-        "dir",
-        "docker-host",
-        "force",
-        "library",
-        "name",
-        "tmpdir",
-    ],
+    accepted: "allow-unauthenticated dir docker-host force library name tmpdir",
     altering: &[
         key("ALLOW_UNSIGNED"),
         text("ARCH"),

@@ -96,10 +96,15 @@ pub enum Pull {
 }
 
 /// The facilities that a site may choose, as syslog.conf(5) spells them.
-pub const FACILITIES: [&str; 18] = [
-    "daemon", "user", "auth", "authpriv", "cron", "ftp", "lpr", "mail", "news", "uucp", "local0",
-    "local1", "local2", "local3", "local4", "local5", "local6", "local7",
-];
+pub fn facilities() -> impl Iterator<Item = &'static str> {
+    // One string, because the loader writes the address of each string in a table.
+    "daemon user auth authpriv cron ftp lpr mail news uucp local0 local1 local2 local3 local4 \
+     local5 local6 local7"
+        .split(' ')
+}
+
+/// The default of `syslog=`.
+const DEFAULT_FACILITY: &str = "daemon";
 
 /// The default of `runtimes=`.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
@@ -163,7 +168,7 @@ impl Settings {
             runtimes: RUNTIMES.map(str::to_owned).to_vec(),
             untrusted: Untrusted::Refuse,
             lookup_timeout: Some(LOOKUP_TIMEOUT),
-            syslog: Syslog::Facility(FACILITIES[0]),
+            syslog: Syslog::Facility(DEFAULT_FACILITY),
             pull: Pull::Copy,
             compression: Compression::DEFAULT,
             filler: None,
@@ -331,10 +336,9 @@ fn seconds(value: &str) -> Option<Duration> {
 }
 
 fn syslog(value: &str) -> Option<Syslog> {
-    let facility = FACILITIES.iter().find(|facility| **facility == value);
     match value {
         "off" => Some(Syslog::Off),
-        _ => facility.map(|facility| Syslog::Facility(facility)),
+        _ => facilities().find(|facility| *facility == value).map(Syslog::Facility),
     }
 }
 

@@ -17,6 +17,7 @@ pub mod definition;
 pub mod descriptors;
 pub mod unsigned;
 
+use crate::name::Name;
 use descriptors::Table;
 use std::fmt;
 
@@ -30,20 +31,20 @@ const MAGIC: &[u8] = b"SIF_MAGIC\0";
 const VERSION: &[u8] = b"01\0";
 
 /// The architecture codes of the format and Go's names for them.
-const ARCHITECTURES: [(&[u8], &str); 13] = [
-    (b"01\0", "386"),
-    (b"02\0", "amd64"),
-    (b"03\0", "arm"),
-    (b"04\0", "arm64"),
-    (b"05\0", "ppc64"),
-    (b"06\0", "ppc64le"),
-    (b"07\0", "mips"),
-    (b"08\0", "mipsle"),
-    (b"09\0", "mips64"),
-    (b"10\0", "mips64le"),
-    (b"11\0", "s390x"),
-    (b"12\0", "riscv64"),
-    (b"13\0", "loong64"),
+static ARCHITECTURES: [([u8; 3], Name); 13] = [
+    (*b"01\0", Name::new("386")),
+    (*b"02\0", Name::new("amd64")),
+    (*b"03\0", Name::new("arm")),
+    (*b"04\0", Name::new("arm64")),
+    (*b"05\0", Name::new("ppc64")),
+    (*b"06\0", Name::new("ppc64le")),
+    (*b"07\0", Name::new("mips")),
+    (*b"08\0", Name::new("mipsle")),
+    (*b"09\0", Name::new("mips64")),
+    (*b"10\0", Name::new("mips64le")),
+    (*b"11\0", Name::new("s390x")),
+    (*b"12\0", Name::new("riscv64")),
+    (*b"13\0", Name::new("loong64")),
 ];
 
 /// The name for a code that the format does not list, such as the code in a file without a
@@ -105,7 +106,7 @@ pub fn parse(header: &[u8; HEADER]) -> Result<Header, Error> {
 /// Go's name for an architecture code; `unknown` for a code that the format does not list.
 fn architecture(code: &[u8]) -> &'static str {
     let known = ARCHITECTURES.iter().find(|(known, _)| *known == code);
-    known.map_or(UNKNOWN_ARCHITECTURE, |(_, name)| *name)
+    known.map_or(UNKNOWN_ARCHITECTURE, |(_, name)| name.as_str())
 }
 
 /// Reads a little-endian signed 64-bit integer; `None` if it is negative.
@@ -129,7 +130,7 @@ pub fn known_architecture(name: &str) -> Option<&'static str> {
 /// Go's names of all architectures that the SIF format lists.
 #[must_use]
 pub fn architectures() -> [&'static str; ARCHITECTURES.len()] {
-    ARCHITECTURES.map(|(_, name)| name)
+    ARCHITECTURES.each_ref().map(|(_, name)| name.as_str())
 }
 
 /// Go's name of the architecture that this program was built for.
@@ -211,6 +212,6 @@ pub(crate) mod tests {
     #[test]
     fn the_host_architecture_has_a_code() {
         let host = host_architecture();
-        assert!(super::ARCHITECTURES.iter().any(|(_, name)| *name == host), "{host}");
+        assert!(super::architectures().contains(&host), "{host}");
     }
 }

@@ -84,7 +84,7 @@ mod tests {
     use super::{code, send, warn};
     use crate::events::event;
     use sifcache_core::reference::Reference;
-    use sifcache_core::settings::{FACILITIES, Syslog};
+    use sifcache_core::settings::{Syslog, facilities};
     use std::os::unix::net::UnixDatagram;
 
     #[test]
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn every_facility_has_its_code() {
-        let codes: Vec<u8> = FACILITIES.iter().map(|name| code(name).unwrap()).collect();
+        let codes: Vec<u8> = facilities().map(|name| code(name).unwrap()).collect();
         assert_eq!(codes, [3, 1, 4, 10, 9, 11, 6, 2, 7, 8, 16, 17, 18, 19, 20, 21, 22, 23]);
         assert_eq!(code("off"), None);
     }

@@ -7,6 +7,7 @@
 //! command is left unchanged.
 
 use super::parse_bool;
+use crate::name::Name;
 use std::fmt;
 
 /// Returns the value of a variable of the job.
@@ -15,24 +16,24 @@ pub type Environment<'a> = dyn Fn(&str) -> Option<Vec<u8>> + 'a;
 /// A variable that sets a flag, named by the part after the prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Variable {
-    pub(super) key: &'static str,
+    pub(super) key: Name,
     unprefixed: bool,
     boolean: bool,
 }
 
 /// A variable that sets a boolean flag.
-pub(crate) const fn key(key: &'static str) -> Variable {
-    Variable { key, unprefixed: false, boolean: true }
+pub(crate) const fn key(key: &str) -> Variable {
+    Variable { key: Name::new(key), unprefixed: false, boolean: true }
 }
 
 /// A variable that sets a flag with a value.
-pub(crate) const fn text(key: &'static str) -> Variable {
-    Variable { key, unprefixed: false, boolean: false }
+pub(crate) const fn text(key: &str) -> Variable {
+    Variable { key: Name::new(key), unprefixed: false, boolean: false }
 }
 
 /// A variable that sets a flag with a value, and that some runtimes read without a prefix, too.
-pub(crate) const fn unprefixed(key: &'static str) -> Variable {
-    Variable { key, unprefixed: true, boolean: false }
+pub(crate) const fn unprefixed(key: &str) -> Variable {
+    Variable { key: Name::new(key), unprefixed: true, boolean: false }
 }
 
 const APPTAINER: &str = "APPTAINER_";
@@ -91,7 +92,7 @@ impl<'a> Variables<'a> {
     }
 
     fn raw(&self, prefix: &str, variable: Variable) -> Option<Vec<u8>> {
-        (self.get)(&format!("{prefix}{}", variable.key))
+        (self.get)(&format!("{prefix}{}", variable.key.as_str()))
     }
 
     /// The value without blanks around it; `None` if nothing remains.
@@ -108,7 +109,7 @@ impl<'a> Variables<'a> {
 /// All names of the variable.
 impl fmt::Display for Variable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let key = self.key;
+        let key = self.key.as_str();
         if self.unprefixed {
             write!(f, "{key}, ")?;
         }

@@ -11,8 +11,9 @@ pub(crate) struct Grammar {
     pub(crate) word: &'static str,
     /// Its constant in [`crate::flags`].
     pub(crate) command: u16,
-    /// The flags that do not change the result, or that the caller handles. All others change it.
-    pub(crate) accepted: &'static [&'static str],
+    /// The flags that do not change the result, or that the caller handles, separated by blanks. All
+    /// others change it.
+    pub(crate) accepted: &'static str,
     /// The variables of the flags that change the result.
     pub(crate) altering: &'static [Variable],
     /// Whether the runtime still runs, and checks the configuration that global flags select.
@@ -30,6 +31,10 @@ pub(crate) struct Transfer<'e> {
 }
 
 impl Grammar {
+    fn accepts(&self, flag: &str) -> bool {
+        self.accepted.split(' ').any(|accepted| accepted == flag)
+    }
+
     /// Parses `argv`. `set` receives each accepted flag with its value.
     pub(crate) fn parse<'a, 'e, A: AsRef<[u8]>>(
         &self,
@@ -47,7 +52,7 @@ impl Grammar {
         let tokens = argv.get(first..).unwrap_or_default();
         let mut altering = if self.runtime_runs { None } else { globals.configuration };
         let parsed = pflag::parse(tokens, self.command, &mut |flag, given, index| {
-            if self.accepted.contains(&flag.long()) {
+            if self.accepts(flag.long()) {
                 set(flag.long(), given);
             } else {
                 altering = altering.or(Some(first + index));

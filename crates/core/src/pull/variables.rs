@@ -7,34 +7,16 @@ use crate::command_line::Environment;
 
 /// The keys of the variables that an answered pull may have, in the order of the messages.
 /// Apptainer reads the variables of flags in the order of the flags' names.
-const KEYS: [&str; 19] = [
-    "DEBUG",
-    "NOCOLOR",
-    "QUIET",
-    "SILENT",
-    "VERBOSE",
-    "ALLOW_UNAUTHENTICATED",
-    "PULLDIR",
-    "PULLFOLDER",
-    "DISABLE_CACHE",
-    "DOCKER_HOST",
-    "DOCKER_LOGIN",
-    "FORCE",
-    "LIBRARY",
-    "PULL_NAME",
-    "NO_CLEANUP",
-    "NOHTTPS",
-    "NO_HTTPS",
-    "SANDBOX",
-    "TMPDIR",
-];
+const KEYS: &str = "DEBUG NOCOLOR QUIET SILENT VERBOSE ALLOW_UNAUTHENTICATED PULLDIR PULLFOLDER \
+     DISABLE_CACHE DOCKER_HOST DOCKER_LOGIN FORCE LIBRARY PULL_NAME NO_CLEANUP NOHTTPS \
+     NO_HTTPS SANDBOX TMPDIR";
 
 /// The keys of the variables that Apptainer reads afterwards, for its own cache. There is no message
 /// about an empty value.
-const KEYS_OF_CACHE: [&str; 2] = ["DISABLE_CACHE", "CACHEDIR"];
+const KEYS_OF_CACHE: &str = "DISABLE_CACHE CACHEDIR";
 
 /// The keys of variables about which Apptainer prints several messages.
-const OTHER_KEYS: [&str; 3] = ["CONFIGDIR", "MESSAGELEVEL", "SYPGPDIR"];
+const OTHER_KEYS: &str = "CONFIGDIR MESSAGELEVEL SYPGPDIR";
 
 /// The messages of Apptainer about variables. `None` if it prints other messages than these, for
 /// example about a variable that has different values with the two prefixes.
@@ -42,11 +24,11 @@ pub(super) fn messages(environment: &Environment<'_>) -> Option<Vec<String>> {
     let mut messages = Vec::new();
     let names = |key: &str| ["SINGULARITY", "APPTAINER"].map(|prefix| format!("{prefix}_{key}"));
     let values = |key: &str| names(key).map(|name| environment(&name));
-    if OTHER_KEYS.iter().any(|key| matches!(values(key), [Some(_), None])) {
+    if OTHER_KEYS.split(' ').any(|key| matches!(values(key), [Some(_), None])) {
         return None;
     }
-    let of_cache = KEYS_OF_CACHE.map(|key| (key, true));
-    for (key, is_of_cache) in KEYS.map(|key| (key, false)).into_iter().chain(of_cache) {
+    let of_cache = KEYS_OF_CACHE.split(' ').map(|key| (key, true));
+    for (key, is_of_cache) in KEYS.split(' ').map(|key| (key, false)).chain(of_cache) {
         let [legacy, new] = names(key);
         match values(key) {
             [Some(old), Some(value)] if old != value => return None,

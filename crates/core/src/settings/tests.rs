@@ -1,6 +1,6 @@
 use super::{
-    Algorithm, Compression, Error, FACILITIES, Filler, Key, Nested, OnMiss, Pull, Settings, Syslog,
-    Untrusted,
+    Algorithm, Compression, Error, Filler, Key, Nested, OnMiss, Pull, Settings, Syslog, Untrusted,
+    facilities,
 };
 use crate::layout::Layout;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,7 @@ fn other_values() {
     for key in ["image_root", "singularity_image_root", "apptainer_image_root"] {
         assert!(parse(&format!("{key}=/sif")).is_ok());
     }
-    for facility in FACILITIES {
+    for facility in facilities() {
         let settings = parse(&format!("image_root=/sif syslog={facility}")).unwrap();
         assert_eq!(settings.syslog, Syslog::Facility(facility));
     }
