@@ -50,6 +50,12 @@ fn main() {
     println!("cargo:rustc-cdylib-link-arg=-Wl,-T,{root}/plugin.ld");
     println!("cargo:rerun-if-changed=shim.ld");
     println!("cargo:rustc-link-arg-bin=sifcache-shim=-Wl,-T,{root}/shim.ld");
+    // Each segment of a file starts with a page of its own. LLD saves the space, but the loader writes
+    // to each page that a segment shares with its neighbor, and has to copy it first. GNU ld ignores
+    // the option.
+    for kind in ["cdylib-link-arg", "link-arg-bin=sifcache-shim"] {
+        println!("cargo:rustc-{kind}=-Wl,-z,separate-loadable-segments");
+    }
     // Links the unwinder statically. Otherwise srun and every slurmstepd would search for
     // libgcc_s.so.1 and load it with the plugin, which would take longer than everything else that
     // the plugin does in these processes.
