@@ -125,6 +125,7 @@ Exit status:
    0  every image that the policy allows now is in the cache; with --check, it allows the image
    1  some images could not be added; with --check, the policy does not allow the image
   64  wrong usage, or an invalid image reference
+  65  with --once: none of the files is a log
   69  another filler runs for this image root, no runtime is installed, this host has no log, or
       --listen cannot use its address
   73  something cannot be written

@@ -37,6 +37,7 @@ pub(crate) fn print(
     }
     source.problems().iter().for_each(|problem| report.note(problem));
     source.counters().remark().iter().for_each(|remark| report.note(remark));
+    source.remarks()?.iter().for_each(|remark| report.note(remark));
     if schedule.dropped() > 0 {
         report.note(&format!("{} requests are more than are kept", schedule.dropped()));
     }

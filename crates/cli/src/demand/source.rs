@@ -16,6 +16,7 @@ mod journal;
 mod lines;
 mod open_file;
 mod stdin;
+mod verdict;
 
 pub(crate) use cursor::Cursor;
 
@@ -36,6 +37,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use stdin::Stdin;
+use verdict::{Verdict, failure};
 
 /// The number of bytes that one call reads from all logs.
 const BYTES: u64 = 8 << 20;
@@ -210,6 +212,15 @@ impl Source {
         self.counters.clone()
     }
 
+    /// Remarks about logs without any line, after all logs have ended.
+    ///
+    /// # Errors
+    /// None of the logs is one.
+    pub(crate) fn remarks(&self) -> Result<Vec<String>, Failure> {
+        let verdicts: Vec<_> = self.logs.iter().map(Log::verdict).collect();
+        verdict::remarks(&verdicts)
+    }
+
     /// The current problems with the logs, for example that a file does not exist. Reading is retried.
     pub(crate) fn problems(&self) -> Vec<String> {
         self.logs.iter().filter_map(Log::problem).collect()
@@ -226,13 +237,18 @@ impl Log {
         if path.as_os_str() == stdin::NAME {
             return Ok(Self::Stdin(Stdin::new(io::stdin())));
         }
+        let name = file_log::name(path);
         if path.is_dir() {
+            // The files of a log that is followed may appear later.
+            if !follow && !journal::has_files(path) {
+                let why = "the directory has no journal files; name the log itself";
+                return Err(Failure::NotALog(vec![format!("{name}: {why}")]));
+            }
             return Self::journal(Some(path), saved, since, follow);
         }
-        let name = file_log::name(path);
         let saved = saved.and_then(|saved| saved.of(&name));
         let log = FileLog::open(path, saved, since, follow);
-        Ok(Self::Files(Box::new(log.map_err(|error| failed(name, error))?)))
+        Ok(Self::Files(Box::new(log.map_err(|error| failure(name, error))?)))
     }
 
     fn journal(
@@ -244,16 +260,16 @@ impl Log {
         let name = journal::name(directory);
         let saved = saved.and_then(|saved| saved.of(&name));
         let journal = Journal::open(directory, saved, since, follow);
-        Ok(Self::Journal(journal.map_err(|error| failed(name, error))?))
+        Ok(Self::Journal(journal.map_err(|error| failure(name, error))?))
     }
 
     /// Continues to read. Returns whether the present end was reached.
     fn read(&mut self, batch: &mut Batch<'_>) -> Result<bool, Failure> {
         match self {
-            Self::Files(log) => log.read(batch).map_err(|error| failed(log.name(), error)),
-            Self::Journal(log) => log.read(batch).map_err(|error| failed(log.name(), error)),
+            Self::Files(log) => log.read(batch).map_err(|error| failure(log.name(), error)),
+            Self::Journal(log) => log.read(batch).map_err(|error| failure(log.name(), error)),
             Self::Stdin(log) => {
-                log.read(batch).map_err(|error| failed("standard input".to_owned(), error))
+                log.read(batch).map_err(|error| failure(stdin::TEXT.to_owned(), error))
             }
         }
     }
@@ -294,6 +310,15 @@ impl Log {
             Self::Stdin(_) => None,
         }
     }
+
+    /// Its name, and whether it is a log.
+    fn verdict(&self) -> (String, Verdict) {
+        match self {
+            Self::Files(log) => (log.name(), log.verdict()),
+            Self::Journal(log) => (log.name(), Verdict::Log),
+            Self::Stdin(log) => (stdin::TEXT.to_owned(), log.verdict()),
+        }
+    }
 }
 
 /// The name of this log in a cursor. Two paths of one log have the same name.
@@ -329,10 +354,6 @@ pub(crate) fn default_log() -> Result<Option<PathBuf>, Failure> {
     }
     let mut all = FILES.iter().map(PathBuf::from);
     all.find(|file| File::open(file).is_ok()).ok_or(Failure::NoLog).map(Some)
-}
-
-fn failed(name: String, error: io::Error) -> Failure {
-    Failure::Read { prefix: "", name, error }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub(crate) mod packed;
 mod part;
 pub(crate) mod placed;
 pub(crate) mod read;
+pub(crate) mod recognized;
 mod scan;
 pub(crate) mod source;
 mod stamp;

@@ -7,7 +7,7 @@ use crate::error::Failure;
 use crate::events::logs::launch::Launch;
 use jiff::Timestamp;
 use std::collections::HashMap;
-use std::fs::{self, DirEntry};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -124,31 +124,15 @@ fn one(
             take(launch);
         }
     })?;
+    source.remarks()?;
     Ok((source.cursor(), source.counters()))
 }
 
-/// Why a path cannot be a log; `None` if it can.
+/// Why a path cannot be a log with a position; `None` if it can.
 fn unusable(path: &Path) -> Option<&'static str> {
     let metadata = fs::metadata(path).ok()?;
-    match () {
-        () if metadata.is_dir() && !has_journal(path) => {
-            Some("the directory has no journal files; name the log itself")
-        }
-        () if !metadata.is_dir() && !metadata.is_file() => {
-            Some("it is not a regular file, so it has no position to continue from")
-        }
-        () => None,
-    }
-}
-
-/// Whether journalctl finds files in this directory: in it, or in that of a machine below it.
-fn has_journal(directory: &Path) -> bool {
-    let files = |directory: &Path| fs::read_dir(directory).into_iter().flatten().flatten();
-    let is_journal = |entry: &DirEntry| {
-        entry.path().extension().is_some_and(|end| end == "journal" || end == "journal~")
-    };
-    files(directory)
-        .any(|entry| is_journal(&entry) || files(&entry.path()).any(|entry| is_journal(&entry)))
+    let why = "it is not a regular file, so it has no position to continue from";
+    (!metadata.is_dir() && !metadata.is_file()).then_some(why)
 }
 
 /// The path of a log. A symbolic link is resolved, because rotated files are beside its target.

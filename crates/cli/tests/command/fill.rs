@@ -8,6 +8,7 @@ mod killed;
 mod leftovers;
 mod logs;
 mod news;
+mod not_logs;
 mod registry;
 mod service;
 
@@ -84,12 +85,20 @@ impl Site {
     }
 
     fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.command_without_log(words);
+        command.arg("--log").arg(self.path("log"));
+        command
+    }
+
+    fn command_without_log(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
         command.args(["fill", "--untrusted=accept", "--root"]).arg(self.path("root"));
         command.arg("--policy").arg(self.path("fill.toml"));
         command.arg("--runtime").arg(self.path("apptainer"));
-        command.arg("--log").arg(self.path("log")).args(words);
-        command.env("NOTES", self.path("notes")).env("APPTAINER_TMPDIR", self.path("tmp"));
+        command
+            .args(words)
+            .env("NOTES", self.path("notes"))
+            .env("APPTAINER_TMPDIR", self.path("tmp"));
         command.env("HOME", self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command

@@ -37,11 +37,7 @@ fn read(mut source: Source, sender: &SyncSender<Message>, stop: &AtomicBool) {
         let requests = match source.next(MOST, WAIT) {
             Ok(Some(requests)) => requests,
             Ok(None) => {
-                if let Some(remark) = source.counters().remark() {
-                    let _ = sender.send(Message::Note(remark));
-                }
-                let _ = sender.send(Message::Requests(Vec::new(), Some(source.cursor())));
-                let _ = sender.send(Message::Ended(Ok(())));
+                finish(&source, sender);
                 return;
             }
             Err(failure) => {
@@ -62,6 +58,15 @@ fn read(mut source: Source, sender: &SyncSender<Message>, stop: &AtomicBool) {
             return;
         }
     }
+}
+
+/// Reports what was found in logs that have ended.
+fn finish(source: &Source, sender: &SyncSender<Message>) {
+    let note = |text: String| drop(sender.send(Message::Note(text)));
+    source.counters().remark().into_iter().for_each(note);
+    let result = source.remarks().map(|remarks| remarks.into_iter().for_each(note));
+    let _ = sender.send(Message::Requests(Vec::new(), Some(source.cursor())));
+    let _ = sender.send(Message::Ended(result));
 }
 
 /// Passes on the requests of a listener, which keeps them while the loop is busy.

@@ -16,6 +16,7 @@ use super::batch::Batch;
 use super::cursor::{self, Place, Position};
 use super::generation::{self, Generation, Id};
 use super::open_file::OpenFile;
+use super::verdict::Verdict;
 use jiff::Timestamp;
 use open::{Opened, open_all};
 use rustix::fs::statfs;
@@ -65,6 +66,8 @@ pub(super) struct FileLog {
     problem: Option<String>,
     /// The number of times that lines may have been lost since the last read.
     gaps: u64,
+    /// The verdict on the files that are not read any more, in this run or an earlier one.
+    before: Verdict,
 }
 
 impl FileLog {
@@ -98,6 +101,7 @@ impl FileLog {
             at_end: false,
             problem: None,
             gaps: 0,
+            before: Verdict::Empty,
         };
         let places = saved.map_or(&[][..], |saved| &saved.files);
         let opened = log.find(places, SystemTime::from(from), &[])?;
@@ -108,6 +112,9 @@ impl FileLog {
         // If every file was read to its end and closed, all lines of the files that were found are new.
         if opened.lost == 0 && (!places.is_empty() || !log.closed.is_empty()) {
             log.not_before = Timestamp::MIN;
+        }
+        if places.iter().chain(&log.closed).any(|place| place.offset > 0) {
+            log.before = Verdict::Log;
         }
         log.gaps += opened.lost;
         log.take(opened);
@@ -128,7 +135,15 @@ impl FileLog {
 
     /// The current problem, if there is one.
     pub(super) fn problem(&self) -> Option<String> {
-        self.problem.as_ref().map(|problem| format!("{}: {problem}", self.name()))
+        let is_text = self.follow && self.verdict() == Verdict::NoLog;
+        let verdict = || is_text.then(|| Verdict::NoLog.reason()).flatten();
+        let problem = self.problem.as_deref().or_else(verdict)?;
+        Some(format!("{}: {problem}", self.name()))
+    }
+
+    /// Whether the files that were read are a log.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.old.iter().chain(&self.current).map(OpenFile::verdict).fold(self.before, Verdict::max)
     }
 
     /// Whether the log has been read up to its present end, and is not followed.
@@ -180,12 +195,14 @@ impl FileLog {
         let not_before = self.not_before;
         let (mut gaps, mut problem) = (0, None);
         let closed = &mut self.closed;
+        let before = &mut self.before;
         self.old.retain_mut(|file| {
             index += 1;
             // A later file waits, so that requests stay in order.
             match if at_end { file.read(batch, not_before) } else { Ok(false) } {
                 Ok(true) if is_complete(file) || index <= spare => {
                     file.finish(batch, not_before);
+                    *before = file.verdict().max(*before);
                     closed.push(file.place());
                     false
                 }
@@ -225,6 +242,7 @@ impl FileLog {
             opened.into_iter().for_each(|opened| self.take(opened));
             return Ok(());
         };
+        self.before = self.before.max(current.verdict());
         let before = current.place();
         match self.successors(&mut current, &before, found) {
             Ok(None) => self.current = Some(current),

@@ -7,6 +7,7 @@ use super::stdin::{State, Stream};
 use crate::events::logs::journal::{self, Start};
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags};
+use std::fs::{self, DirEntry};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout};
@@ -207,6 +208,16 @@ impl Journal {
         self.problem = Some(format!("{error}; it is started again"));
         Ok(())
     }
+}
+
+/// Whether journalctl finds files in this directory: in it, or in that of a machine below it.
+pub(super) fn has_files(directory: &Path) -> bool {
+    let files = |directory: &Path| fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_journal = |entry: &DirEntry| {
+        entry.path().extension().is_some_and(|end| end == "journal" || end == "journal~")
+    };
+    files(directory)
+        .any(|entry| is_journal(&entry) || files(&entry.path()).any(|entry| is_journal(&entry)))
 }
 
 /// The place of an entry in the journal.

@@ -2,6 +2,8 @@
 //!
 //! An incomplete line at the end stays in the buffer until the rest of it has been read.
 
+use super::verdict::Verdict;
+use crate::events::logs::recognized;
 use memchr::memmem::Finder;
 use std::io::{self, ErrorKind, Read};
 
@@ -23,6 +25,8 @@ pub(super) struct Lines {
     dropping: bool,
     /// The number of lines so far, of all programs.
     count: u64,
+    /// Whether one of the lines so far starts like a line of a log.
+    is_log: bool,
 }
 
 fn widen(count: usize) -> u64 {
@@ -30,9 +34,23 @@ fn widen(count: usize) -> u64 {
 }
 
 impl Lines {
-    /// The lines from this offset on, which is the start of a line.
+    /// The lines of a log from this offset on, which is the start of a line.
     pub(super) fn at(offset: u64) -> Self {
-        Self { offset, ..Self::default() }
+        Self { offset, is_log: true, ..Self::default() }
+    }
+
+    /// Whether one of the lines so far starts like a line of a log. An incomplete line counts too.
+    fn is_log(&self) -> bool {
+        self.is_log || recognized::is_log_line(bounded(self.unread()))
+    }
+
+    /// Whether the lines so far are those of a log.
+    pub(super) fn verdict(&self) -> Verdict {
+        match () {
+            () if self.is_log() => Verdict::Log,
+            () if self.position() == 0 => Verdict::Empty,
+            () => Verdict::NoLog,
+        }
     }
 
     /// The offset of the first byte after the lines that have been returned or passed over.
@@ -59,6 +77,7 @@ impl Lines {
         self.buffer.copy_within(self.start..self.end, 0);
         (self.start, self.end) = (0, self.end - self.start);
         if self.end == CAPACITY {
+            self.is_log |= !self.dropping && self.is_log();
             self.offset += widen(self.end);
             (self.end, self.dropping) = (0, true);
         }
@@ -120,6 +139,9 @@ impl Lines {
     fn pass(&mut self, length: usize) {
         let passed = self.unread().get(..length).unwrap_or_default();
         let (lines, bytes) = (memchr::memchr_iter(b'\n', passed).count(), widen(passed.len()));
+        let is_line = |line: &[u8]| recognized::is_log_line(bounded(line));
+        let is_log = self.is_log || passed.split(|byte| *byte == b'\n').any(is_line);
+        self.is_log = is_log;
         self.count += widen(lines);
         self.offset += bytes;
         self.start += length;

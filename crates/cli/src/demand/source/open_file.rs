@@ -4,6 +4,7 @@ use super::batch::{Batch, Origin};
 use super::cursor::{self, HEAD, Place};
 use super::generation::{self, Id};
 use super::lines::Lines;
+use super::verdict::{Unsupported, Verdict};
 use crate::events::logs::packed::{self, MAGIC, Opened};
 use jiff::Timestamp;
 use std::fs::File;
@@ -42,8 +43,7 @@ impl OpenFile {
             true => match packed::open(file.try_clone()?)? {
                 Opened::Text(reader) => Some(Box::new(reader)),
                 Opened::Other(what, command) => {
-                    let advice = format!("it is {what}: use `{command} FILE | sifcache fill …`");
-                    return Err(io::Error::other(advice));
+                    return Err(Unsupported { what, command }.into());
                 }
             },
         };
@@ -104,9 +104,13 @@ impl OpenFile {
         }
     }
 
-    /// The place of the next line.
+    /// The place of the next line. In a file without any line of a log, nothing counts as read, so
+    /// that later runs notice this too.
     pub(super) fn place(&self) -> Place {
-        let offset = self.lines.offset();
+        let offset = match self.verdict() {
+            Verdict::Log => self.lines.offset(),
+            Verdict::Empty | Verdict::NoLog => 0,
+        };
         let (Id { device, inode }, head) = (self.id, String::new());
         let changed = Timestamp::try_from(self.seen.1).unwrap_or(Timestamp::MIN);
         let mut place = Place { device, inode, offset, changed, head };
@@ -196,6 +200,11 @@ impl OpenFile {
     /// It cannot be read.
     pub(super) fn modified(&self) -> io::Result<SystemTime> {
         self.file.metadata()?.modified()
+    }
+
+    /// Whether what was read of the file is a log.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.lines.verdict()
     }
 
     /// Whether the file is compressed, so that nothing is added to it.

@@ -4,6 +4,7 @@
 
 use super::batch::{Batch, Origin};
 use super::lines::Lines;
+use super::verdict::Verdict;
 use crate::events::logs::packed;
 use jiff::Timestamp;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +13,8 @@ use std::os::fd::AsFd;
 
 /// The name in the list of logs.
 pub(super) const NAME: &str = "-";
+/// The name in messages.
+pub(super) const TEXT: &str = "standard input";
 
 /// A pipe, terminal or file that is read without waiting.
 #[derive(Debug)]
@@ -112,6 +115,11 @@ impl<R: Read + AsFd> Stdin<R> {
     /// Whether the end has been reached.
     pub(super) fn has_ended(&self) -> bool {
         self.ended
+    }
+
+    /// Whether the lines so far are a log.
+    pub(super) fn verdict(&self) -> Verdict {
+        self.stream.lines.verdict()
     }
 
     /// What to wait for.

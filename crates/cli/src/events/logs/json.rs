@@ -72,6 +72,11 @@ impl Entry {
         }
     }
 
+    /// Whether one of its keys is a time.
+    pub(super) fn has_time(&self) -> bool {
+        self.time.is_some()
+    }
+
     /// Whether the plugin wrote the entry; `None` if no key names the program.
     pub(super) fn is_ours(&self) -> Option<bool> {
         let (_, program) = self.program.as_ref()?;

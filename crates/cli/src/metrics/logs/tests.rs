@@ -311,11 +311,23 @@ fn a_directory_without_journal_files_cannot_be_read() {
         read(&mut saved, std::slice::from_ref(&directory), site.saved.start, LIMITS).unwrap();
     assert!(matches!(&read.logs[..], [(_, false)]), "{read:?}");
     assert!(read.notes[0].contains("no journal files"), "{read:?}");
-    for (path, expected) in [("system.log", false), ("system.journal", true)] {
-        fs::write(machine.join(path), "").unwrap();
-        assert_eq!(super::has_journal(&directory), expected, "{path}");
+}
+
+/// Its lines are counted from the start once it is a log.
+#[test]
+fn a_file_that_is_no_log_cannot_be_read() {
+    let site = Site::new();
+    fs::write(site.path("log"), "this is no log\n").unwrap();
+    let mut saved = site.saved.clone();
+    for _ in 0..2 {
+        let read = site.run(&mut saved);
+        assert!(matches!(&read.logs[..], [(_, false)]), "{read:?}");
+        assert!(read.notes[0].contains("no line starts like a log line"), "{read:?}");
     }
-    assert!(super::has_journal(&machine));
+    fs::write(site.path("log"), "").unwrap();
+    assert!(matches!(&site.run(&mut saved).logs[..], [(_, true)]));
+    site.append("log", &Site::line());
+    assert!(matches!(&site.run(&mut saved).logs[..], [(_, true)]));
 }
 
 /// The advice of other commands, to read a pipe with `-`, would not help here.

@@ -187,3 +187,15 @@ fn no_entry_is_lost_or_repeated() {
         assert_eq!((names(&requests), counters.gaps), (vec!["e".to_owned(), "f".to_owned()], 2));
     });
 }
+
+#[test]
+fn a_directory_has_journal_files_also_in_those_of_machines() {
+    let directory = tempfile::tempdir().unwrap();
+    let machine = directory.path().join("0123456789abcdef0123456789abcdef");
+    std::fs::create_dir_all(&machine).unwrap();
+    for (path, expected) in [("system.log", false), ("system.journal", true)] {
+        std::fs::write(machine.join(path), "").unwrap();
+        assert_eq!(super::has_files(directory.path()), expected, "{path}");
+    }
+    assert!(super::has_files(&machine));
+}
