@@ -23,6 +23,9 @@ pub(crate) struct Cli {
 }
 
 #[cfg(test)]
+mod argument_rules;
+
+#[cfg(test)]
 mod tests {
     use super::Cli;
     use clap::CommandFactory as _;

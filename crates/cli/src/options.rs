@@ -24,7 +24,15 @@ pub(crate) struct Site {
     #[arg(long, value_name = "FILE", conflicts_with = "root")]
     pub(crate) plugstack: Option<PathBuf>,
     /// With --root: whether to accept images that ordinary users could have written
-    #[arg(long, value_enum, default_value = "refuse", requires = "root")]
+    // clap does not check `requires` if an argument is given that conflicts with the required one, so
+    // that one conflicts here too.
+    #[arg(
+        long,
+        value_enum,
+        default_value = "refuse",
+        requires = "root",
+        conflicts_with = "plugstack"
+    )]
     pub(crate) untrusted: Untrusted,
 }
 

@@ -66,6 +66,7 @@ pub(crate) struct Request {
     /// Pass the listener's news about the image on to the processes that connect to standard input, a
     /// listening local socket
     #[arg(long, hide = true, requires = "send_only", requires = "to")]
+    #[arg(conflicts_with_all = ["wait", "no_wait", "json"])]
     news: bool,
     /// Print one JSON object per reference
     #[arg(long)]

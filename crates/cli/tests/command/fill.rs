@@ -195,21 +195,6 @@ fn the_help_has_the_status_of_a_log_that_cannot_be_read() {
 }
 
 #[test]
-fn options_of_one_mode_are_refused_in_another() {
-    let site = Site::new(PULLS);
-    for words in [
-        &["--once", "--listen", "127.0.0.1"][..],
-        &["--once", "--user", "alice"],
-        &["--follow", "--user", "alice"],
-        &["--follow", "--dry-run"],
-    ] {
-        let output = site.fill(words);
-        assert_eq!(output.status, Some(64), "{words:?} {output:?}");
-        assert!(output.stderr.contains("cannot be used with"), "{output:?}");
-    }
-}
-
-#[test]
 fn requests_of_many_jobs_are_one_pull() {
     let site = Site::new(PULLS);
     for uid in [1001, 1002, 1001] {

@@ -100,6 +100,6 @@ fn progress_and_remarks() {
     assert!(!site.run(0, "misses --refs --log SITE/log").is_empty());
     let line = "gc --root SITE/root --untrusted accept --max-size 0 --yes";
     assert!(site.run(0, line).contains("o can be written by "));
-    let line = "gc --plugstack SITE/plugstack.conf --untrusted accept --unused-for 1d --yes";
+    let line = "gc --plugstack SITE/plugstack.conf --unused-for 1d --yes";
     assert!(site.run(69, line).contains("cannot list the nodes of the cluster (sinfo "));
 }

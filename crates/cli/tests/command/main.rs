@@ -35,5 +35,6 @@ mod stage;
 mod transports;
 mod tree;
 mod unwritable;
+mod usage;
 mod verify;
 mod view;
