@@ -19,7 +19,9 @@ use crate::ui::progress::Progress;
 use clap::Args;
 use jiff::SignedDuration;
 use report::{Report, Status};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sifcache_core::settings::Filler;
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use waiting::Waiting;
@@ -101,7 +103,11 @@ Exit status:
 
 The JSON objects are described in docs/json.md.";
 
-/// Time between two reads of the queue entry. Each of them is a metadata operation on the file server.
+/// The number of images for which the command follows the listener's news. The listener keeps a limited
+/// number of connections for each host and user, which jobs need as well.
+const NEWS: usize = 8;
+/// Time between two reads of the queue entry. Each of them is a metadata operation on the file server,
+/// except for images with news.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How often a pause is interrupted to check for signals.
 const TICK: Duration = Duration::from_millis(50);
@@ -130,8 +136,8 @@ pub(crate) fn run(args: &Request) -> Result<Exit, Failure> {
     let route = Route::new(args.to.as_ref(), &settings)?;
     let now = Instant::now();
     let mut pending = Vec::new();
-    for reference in missing {
-        let mut one = Waiting::new(&root, &settings, reference, now);
+    for (number, reference) in missing.into_iter().enumerate() {
+        let mut one = Waiting::new(&root, &settings, reference, number < NEWS, now);
         match one.send(&route, !args.no_wait)? {
             Some(status) => report.one(reference, &status, None)?,
             None if args.no_wait => report.one(reference, &Status::Asked, None)?,
@@ -155,12 +161,15 @@ fn wait(
     for one in pending.iter_mut() {
         one.show(progress);
     }
+    let mut next = Instant::now();
     while !pending.is_empty() {
         let now = Instant::now();
         let is_over = limit.is_some_and(|limit| now >= limit);
+        let are_all_due = now >= next || is_over;
         let mut left = Vec::with_capacity(pending.len());
         for mut one in std::mem::take(pending) {
-            let status = match one.look(route, now)? {
+            let is_due = are_all_due || one.stream().is_some_and(is_readable);
+            let status = match is_due.then(|| one.look(route, now)).transpose()?.flatten() {
                 None if is_over => Some(Status::TimeUp),
                 status => status,
             };
@@ -170,13 +179,35 @@ fn wait(
             }
         }
         *pending = left;
-        let until = limit.map_or(now + INTERVAL, |limit| limit.min(now + INTERVAL));
-        while !pending.is_empty() && Instant::now() < until {
-            signals::check()?;
-            std::thread::sleep(TICK);
+        if are_all_due {
+            next = limit.map_or(now + INTERVAL, |limit| limit.min(now + INTERVAL));
+        }
+        pause(pending, next)?;
+    }
+    Ok(())
+}
+
+/// Waits until `until`, or until news has arrived.
+fn pause(pending: &[Waiting<'_>], until: Instant) -> Result<(), Failure> {
+    while !pending.is_empty() && Instant::now() < until {
+        signals::check()?;
+        let mut streams: Vec<_> = pending
+            .iter()
+            .filter_map(Waiting::stream)
+            .map(|one| PollFd::new(one, PollFlags::IN))
+            .collect();
+        let tick = until.saturating_duration_since(Instant::now()).min(TICK);
+        if poll(&mut streams, Timespec::try_from(tick).ok().as_ref()).is_ok_and(|count| count > 0) {
+            break;
         }
     }
     Ok(())
+}
+
+/// Whether a connection has news, or has ended.
+fn is_readable(stream: &TcpStream) -> bool {
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&now)).is_ok_and(|count| count > 0)
 }
 
 /// The name of an image in messages.

@@ -1,9 +1,12 @@
-//! Follows the queue entry of an image, until there is a result.
+//! Follows the queue entry of an image, until there is a result: with the news of the filler's
+//! listener, or by reading the queue file.
 
+use crate::demand::subscription::Subscription;
 use sifcache_core::queue::{self, Entry, State};
 use sifcache_core::reference::Reference;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,6 +14,8 @@ use std::time::{Duration, Instant};
 pub(crate) const FIRST_SIGN: Duration = Duration::from_secs(2);
 /// A filler that does not change an entry for this time is not running.
 const ALIVE: Duration = Duration::from_secs(30);
+/// A listener that sends nothing for this time is not running. It sends an entry every 8 seconds.
+const SILENCE: Duration = Duration::from_secs(20);
 /// How long the name of an image may take to become visible on this host, after the filler has
 /// created it: NFS clients may cache for up to a minute that a name does not exist.
 const VISIBLE: Duration = Duration::from_secs(60);
@@ -40,8 +45,42 @@ pub(crate) struct Follow {
     /// The entry from before the request.
     before: Option<Entry>,
     start: Instant,
+    /// Whether a listener has accepted the request.
+    is_accepted: bool,
+    news: Option<News>,
+    /// Whether the news has ended before the image was added.
+    is_lost: bool,
     /// The last entry, and when it was first seen.
     last: Option<(Entry, Instant)>,
+}
+
+/// The news of the listener.
+#[derive(Debug)]
+struct News {
+    subscription: Subscription,
+    /// The last entry.
+    entry: Option<Entry>,
+    /// When it arrived; at first, the start.
+    received: Instant,
+    is_open: bool,
+}
+
+impl News {
+    /// Reads what has arrived. Returns whether the last entry is still valid.
+    fn hear(&mut self, now: Instant) -> bool {
+        match self.subscription.read() {
+            Ok((entry, is_open)) => {
+                if entry.is_some() {
+                    (self.entry, self.received) = (entry, now);
+                }
+                self.is_open = is_open;
+            }
+            Err(_) => self.is_open = false,
+        }
+        // The listener ends the connection after this entry.
+        let is_done = self.entry.as_ref().is_some_and(|entry| entry.state == State::Done);
+        is_done || (self.is_open && now.duration_since(self.received) < SILENCE)
+    }
 }
 
 impl Follow {
@@ -49,16 +88,41 @@ impl Follow {
     pub(crate) fn new(root: &Path, reference: &Reference, now: Instant) -> Self {
         let (file, reference) = (root.join(queue::file(reference)), reference.to_string());
         let before = read(&file, &reference);
-        Self { file, reference, before, start: now, last: None }
+        let (is_accepted, news, is_lost, last) = (false, None, false, None);
+        Self { file, reference, before, start: now, is_accepted, news, is_lost, last }
+    }
+
+    /// Notes that a listener has accepted the request, and follows its news.
+    pub(crate) fn accepted(&mut self, news: Option<Subscription>, now: Instant) {
+        (self.start, self.is_accepted) = (now, true);
+        self.news = news.map(|subscription| News {
+            subscription,
+            entry: None,
+            received: now,
+            is_open: true,
+        });
+    }
+
+    /// The connection on which news may arrive.
+    pub(crate) fn stream(&self) -> Option<&TcpStream> {
+        let news = self.news.as_ref().filter(|news| news.is_open)?;
+        Some(news.subscription.stream())
     }
 
     /// Reads the entry again.
     pub(crate) fn look(&mut self, now: Instant) -> Sign {
-        let Some(entry) = read(&self.file, &self.reference) else {
+        let is_early = now.duration_since(self.start) < FIRST_SIGN;
+        let Some(entry) = self.entry(now, is_early) else {
             return match self.last {
+                Some(_) if self.is_lost => Sign::NoFiller(
+                    "the connection to the filler has ended, and the queue has no entry",
+                ),
                 // The filler removes old entries.
                 Some(_) => Sign::NoFiller("the entry in the queue is gone"),
-                None if now.duration_since(self.start) < FIRST_SIGN => Sign::Waiting,
+                None if is_early => Sign::Waiting,
+                None if self.is_accepted => Sign::NoFiller(
+                    "the filler has accepted the request, but reports nothing about it: see its log",
+                ),
                 None => Sign::NoFiller("no filler has answered within 2 s"),
             };
         };
@@ -75,7 +139,7 @@ impl Follow {
                 Sign::NoFiller("the filler has not changed the queue for 30 s")
             }
             // The filler needs some time to answer the request.
-            _ if is_old && now.duration_since(self.start) < FIRST_SIGN => Sign::Waiting,
+            _ if is_old && is_early => Sign::Waiting,
             State::Refused => Sign::Refused(entry.reason),
             State::Failed => Sign::Failed(entry.reason),
             State::Done if age < VISIBLE => Sign::Done,
@@ -83,6 +147,19 @@ impl Follow {
                 "the filler has added it, but it is not found on this host: see `sifcache explain`"
                     .to_owned(),
             ),
+        }
+    }
+
+    /// The last entry of the news; without news, the one in the queue file. The file is not opened
+    /// as long as news arrives.
+    fn entry(&mut self, now: Instant, is_early: bool) -> Option<Entry> {
+        if self.news.as_mut().is_some_and(|news| !news.hear(now)) {
+            (self.news, self.is_lost) = (None, true);
+        }
+        match &self.news {
+            Some(News { entry: Some(entry), .. }) => Some(entry.clone()),
+            Some(_) if is_early => None,
+            _ => read(&self.file, &self.reference),
         }
     }
 }
@@ -111,14 +188,41 @@ pub(crate) fn contents(file: &Path) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::{Follow, Sign};
+    use crate::demand::subscription::Subscription;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use sifcache_core::queue::{self, Entry, State};
     use sifcache_core::reference::Reference;
     use std::fs;
+    use std::io::Write as _;
+    use std::net::{TcpListener, TcpStream};
     use std::path::Path;
     use std::time::{Duration, Instant};
 
     fn reference() -> Reference {
         Reference::parse(b"o/i:1").unwrap()
+    }
+
+    /// A request that a listener has accepted, and the listener's end of the connection.
+    fn with_news(root: &Path, now: Instant) -> (Follow, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let mut follow = Follow::new(root, &reference(), now);
+        follow.accepted(Some(Subscription::new(stream, &reference())), now);
+        (follow, listener.accept().unwrap().0)
+    }
+
+    /// Sends an entry, and waits until it can be read.
+    fn send(filler: &mut TcpStream, follow: &Follow, entry: &Entry) {
+        filler.write_all(format!("{entry}\n").as_bytes()).unwrap();
+        wait(follow);
+    }
+
+    /// Waits for an entry, or for the end of the connection.
+    fn wait(follow: &Follow) {
+        let news = PollFd::new(follow.stream().unwrap(), PollFlags::IN);
+        let long = Timespec { tv_sec: 60, tv_nsec: 0 };
+        assert_eq!(poll(&mut [news], Some(&long)), Ok(1));
     }
 
     fn entry(state: State, beat: u64) -> Entry {
@@ -188,5 +292,85 @@ mod tests {
             write(root.path(), &entry(state, 2));
             assert_eq!(follow.look(start), expected);
         }
+    }
+
+    /// News counts, and the queue file is not read.
+    #[test]
+    fn from_the_news_to_the_image() {
+        let root = tempfile::tempdir().unwrap();
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let (mut follow, mut filler) = with_news(root.path(), start);
+        write(root.path(), &entry(State::Failed, 9));
+        assert_eq!(follow.look(start), Sign::Waiting);
+        for (second, state) in [(1, State::Queued), (20, State::Pulling), (30, State::Pulling)] {
+            let entry = entry(state, second);
+            send(&mut filler, &follow, &entry);
+            assert_eq!(follow.look(at(second)), Sign::Working(entry));
+        }
+        send(&mut filler, &follow, &entry(State::Done, 40));
+        drop(filler);
+        // The connection has ended, but the image may still take time to become visible.
+        for second in [40, 60, 99] {
+            assert_eq!(follow.look(at(second)), Sign::Done, "{second}");
+        }
+        assert!(matches!(follow.look(at(100)), Sign::Failed(_)));
+    }
+
+    #[test]
+    fn without_news_the_queue_file_is_read() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let lost = "the connection to the filler has ended, and the queue has no entry";
+        for is_silent in [false, true] {
+            let root = tempfile::tempdir().unwrap();
+            let (mut follow, mut filler) = with_news(root.path(), start);
+            send(&mut filler, &follow, &entry(State::Queued, 1));
+            assert_eq!(follow.look(at(1)), Sign::Working(entry(State::Queued, 1)));
+            // A listener that is silent is as good as none after some time.
+            let second = if is_silent { 21 } else { 2 };
+            if !is_silent {
+                drop(filler);
+                wait(&follow);
+            }
+            assert!(matches!(follow.look(at(second - 1)), Sign::Working(_)) == is_silent);
+            write(root.path(), &entry(State::Refused, 2));
+            assert_eq!(follow.look(at(second)), Sign::Refused("because".to_owned()));
+            fs::remove_file(root.path().join(queue::file(&reference()))).unwrap();
+            assert_eq!(follow.look(at(second)), Sign::NoFiller(lost));
+        }
+    }
+
+    #[test]
+    fn a_listener_that_accepts_and_reports_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let start = Instant::now();
+        let late = start + Duration::from_secs(2);
+        let accepted = |sign| match sign {
+            Sign::NoFiller(why) => why.starts_with("the filler has accepted the request"),
+            _ => false,
+        };
+        let (mut follow, _filler) = with_news(root.path(), start);
+        assert_eq!(follow.look(start), Sign::Waiting);
+        assert!(accepted(follow.look(late)));
+        let mut follow = Follow::new(root.path(), &reference(), start);
+        follow.accepted(None, start);
+        assert!(accepted(follow.look(late)));
+        // It has no news, but it writes the queue.
+        write(root.path(), &entry(State::Queued, 1));
+        assert_eq!(follow.look(late), Sign::Working(entry(State::Queued, 1)));
+    }
+
+    /// As in the queue file.
+    #[test]
+    fn news_from_before_the_request() {
+        let root = tempfile::tempdir().unwrap();
+        let start = Instant::now();
+        write(root.path(), &entry(State::Failed, 1));
+        let (mut follow, mut filler) = with_news(root.path(), start);
+        send(&mut filler, &follow, &entry(State::Failed, 1));
+        assert_eq!(follow.look(start), Sign::Waiting);
+        send(&mut filler, &follow, &entry(State::Failed, 2));
+        assert_eq!(follow.look(start), Sign::Failed("because".to_owned()));
     }
 }

@@ -1,6 +1,6 @@
 //! The client's side of news: entries about one image, from the filler's listener.
 
-use crate::demand::ask::{LIMIT, send, signed};
+use crate::demand::ask::{LIMIT, Route, send, signed};
 use crate::demand::message::{Answer, MAX_ANSWER, Payload};
 use crate::error::Failure;
 use sifcache_core::queue::{self, Entry};
@@ -9,7 +9,23 @@ use sifcache_core::settings::Filler;
 use sifcache_munge::Munge;
 use std::io::{self, Read as _};
 use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Instant;
+
+impl Route {
+    /// News about an image that was requested on this route. `None` for a log, or if the listener
+    /// sends none. A name server or a munged that does not answer delays the command by at most
+    /// [`LIMIT`].
+    pub(crate) fn news(&self, reference: &Reference) -> Option<Subscription> {
+        let Self::Listener { filler, munge } = self else { return None };
+        let (sender, receiver) = channel();
+        let (filler, munge, reference) = (filler.clone(), Arc::clone(munge), reference.clone());
+        thread::spawn(move || sender.send(Subscription::start(&filler, &munge, &reference)));
+        receiver.recv_timeout(LIMIT).ok()?.ok()?
+    }
+}
 
 /// A stream of entries about one image.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ mod logs;
 mod news;
 mod not_logs;
 mod registry;
+mod requests;
 mod service;
 
 use crate::tree::{mode, sif};

@@ -11,6 +11,7 @@ use crate::ui::progress::{Progress, Task};
 use sifcache_core::queue::{Entry, State};
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
+use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ pub(super) struct Waiting<'a> {
     reference: &'a Reference,
     start: Instant,
     follow: Follow,
+    /// Whether to follow the listener's news, and not only the queue file.
+    with_news: bool,
     /// When the request is sent again, because the listener was busy.
     again: Option<Instant>,
     task: Option<Task>,
@@ -35,10 +38,17 @@ impl<'a> Waiting<'a> {
         root: &'a Path,
         settings: &'a Settings,
         reference: &'a Reference,
+        with_news: bool,
         now: Instant,
     ) -> Self {
         let follow = Follow::new(root, reference, now);
-        Self { settings, root, reference, start: now, follow, again: None, task: None, size: 0 }
+        let (start, again, task, size) = (now, None, None, 0);
+        Self { settings, root, reference, start, follow, with_news, again, task, size }
+    }
+
+    /// The connection on which news may arrive.
+    pub(super) fn stream(&self) -> Option<&TcpStream> {
+        self.follow.stream()
     }
 
     /// The image.
@@ -46,8 +56,8 @@ impl<'a> Waiting<'a> {
         self.reference
     }
 
-    /// Sends the request. With `patient`, it is sent again later if the listener is busy. Returns
-    /// the result if there is one already.
+    /// Sends the request. With `patient`, it is sent again later if the listener is busy, and the
+    /// listener is asked for news. Returns the result if there is one already.
     ///
     /// # Errors
     /// The request cannot be sent.
@@ -58,6 +68,12 @@ impl<'a> Waiting<'a> {
         match route.send(self.reference)? {
             Answer::Busy(seconds) if patient => {
                 self.again = Some(now + Duration::from_secs(seconds.into()));
+                Ok(None)
+            }
+            Answer::Accepted if matches!(route, Route::Listener { .. }) => {
+                let wanted = patient && self.with_news;
+                let news = wanted.then(|| route.news(self.reference)).flatten();
+                self.follow.accepted(news, Instant::now());
                 Ok(None)
             }
             answer => Ok(Status::of_answer(answer)),

@@ -8,18 +8,19 @@ use std::process::Command;
 use std::time::Instant;
 
 /// A runtime that pulls once the test allows it.
-const WAITS: &str = r#"until [ -e "$NOTES/go" ]; do sleep 0.02; done; cp "$NOTES/../image" "$2""#;
+pub(super) const WAITS: &str =
+    r#"until [ -e "$NOTES/go" ]; do sleep 0.02; done; cp "$NOTES/../image" "$2""#;
 const ACCEPTED: &str = "sifcache/1 accepted\n";
 
 /// A filler with a listener.
-struct Filler {
-    site: Site,
-    address: String,
-    child: Running,
+pub(super) struct Filler {
+    pub(super) site: Site,
+    pub(super) address: String,
+    pub(super) child: Running,
 }
 
 impl Filler {
-    fn start(runtime: &str) -> Self {
+    pub(super) fn start(runtime: &str) -> Self {
         let site = Site::new(runtime);
         fs::write(site.path("log"), "").unwrap();
         let (library, source) = (site.path("libmunge.so.2"), "tests/command/fill/munge.c");
