@@ -12,6 +12,7 @@ mod client;
 mod delay;
 mod error;
 mod fault;
+mod fresh;
 mod image;
 mod manifest;
 mod mirrors;

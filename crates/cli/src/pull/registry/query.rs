@@ -246,7 +246,7 @@ impl QueryClient {
             image: &place.image,
             auth,
             proxy: url.as_ref().and_then(|url| self.clients.proxies.of(url)),
-            certificates: self.clients.origin(),
+            certificates: &self.clients.origin(),
             beside: self.certificates.of(place.image.registry()),
         };
         Error::new(&circumstances, fault)

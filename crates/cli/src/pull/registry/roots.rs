@@ -13,6 +13,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 const FILES: [&str; 6] = [
@@ -28,6 +29,21 @@ const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 /// Returns the value of an environment variable.
 type Get<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
+/// Where the certificates of this host are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Sources {
+    /// `SSL_CERT_FILE`
+    file: Option<OsString>,
+    /// `SSL_CERT_DIR`
+    directory: Option<OsString>,
+    files: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
+}
+
+/// The state of each source: its inode, size and time of the last change; `None` if it does not exist.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stamp(Vec<Option<(u64, u64, i64, i64)>>);
+
 /// The trusted certificates of this host.
 #[derive(Debug, Default)]
 pub(super) struct Roots {
@@ -37,10 +53,16 @@ pub(super) struct Roots {
     pub(super) origin: String,
 }
 
-impl Roots {
-    /// Reads the certificates for the environment of this process.
+impl Sources {
+    /// The sources in the environment of this process.
     pub(super) fn from_environment() -> Self {
         Self::gather(&|name| env::var_os(name), &FILES, &DIRECTORIES)
+    }
+
+    /// These files and directories.
+    #[cfg(test)]
+    pub(super) fn of(files: &[PathBuf], directories: &[PathBuf]) -> Self {
+        Self { files: files.to_vec(), directories: directories.to_vec(), ..Self::default() }
     }
 
     fn gather(get: Get<'_>, files: &[&str], directories: &[&str]) -> Self {
@@ -54,13 +76,27 @@ impl Roots {
                 parts.map(|part| OsString::from_vec(part.to_owned()).into()).collect()
             },
         );
-        let mut roots = Self::default();
-        let found = files.iter().find_map(|path| Some((path, fs::read(path).ok()?)));
+        Self { file, directory, files, directories }
+    }
+
+    /// The present state.
+    pub(super) fn stamp(&self) -> Stamp {
+        let state = |path: &PathBuf| {
+            let metadata = fs::metadata(path).ok()?;
+            Some((metadata.ino(), metadata.size(), metadata.mtime(), metadata.mtime_nsec()))
+        };
+        Stamp(self.files.iter().chain(&self.directories).map(state).collect())
+    }
+
+    /// Reads the certificates.
+    pub(super) fn read(&self) -> Roots {
+        let mut roots = Roots::default();
+        let found = self.files.iter().find_map(|path| Some((path, fs::read(path).ok()?)));
         if let Some((_, text)) = &found {
             roots.add(text);
         }
-        directories.iter().for_each(|directory| roots.add_directory(directory));
-        let mut places = vec![match (&found, &file) {
+        self.directories.iter().for_each(|directory| roots.add_directory(directory));
+        let mut places = vec![match (&found, &self.file) {
             (Some((path, _)), None) => path.display().to_string(),
             (Some((path, _)), Some(_)) => format!("SSL_CERT_FILE={}", path.display()),
             (None, Some(path)) => {
@@ -68,17 +104,19 @@ impl Roots {
             }
             (None, None) => "no file".to_owned(),
         }];
-        match &directory {
+        match &self.directory {
             Some(list) => places.push(format!("SSL_CERT_DIR={}", Path::new(list).display())),
             None => {
-                let there = directories.iter().filter(|path| path.is_dir());
+                let there = self.directories.iter().filter(|path| path.is_dir());
                 places.extend(there.map(|path| path.display().to_string()));
             }
         }
         roots.origin = places.join(" and ");
         roots
     }
+}
 
+impl Roots {
     fn add_directory(&mut self, directory: &Path) {
         for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -103,7 +141,7 @@ fn paths(list: &[&str]) -> Vec<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::Roots;
+    use super::Sources;
     use std::ffi::OsString;
     use std::fs;
     use std::os::unix::fs::symlink;
@@ -149,7 +187,7 @@ mod tests {
             let get = |name: &str| {
                 environment.iter().find(|(known, _)| *known == name).map(|(_, v)| OsString::from(v))
             };
-            let roots = Roots::gather(&get, &[&none, &file, &later], &[&d, &none]);
+            let roots = Sources::gather(&get, &[&none, &file, &later], &[&d, &none]).read();
             assert_eq!(roots.certificates.len(), count, "{environment:?}");
             assert!(roots.origin.contains(origin), "{}", roots.origin);
         }
