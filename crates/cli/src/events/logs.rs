@@ -5,6 +5,7 @@ mod blank;
 mod chunks;
 mod clock;
 pub(crate) mod coverage;
+mod damage;
 pub(crate) mod days;
 pub(crate) mod evidence;
 mod header;

@@ -1,6 +1,8 @@
 //! From logs through `hits` to `gc --unused-for`: an image is removed only if the logs prove that
 //! it was unused.
 
+mod damaged_logs;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sif_fixture::Sif;

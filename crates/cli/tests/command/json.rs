@@ -271,7 +271,9 @@ fn misses_and_hits() {
     for command in ["misses", "hits"] {
         let more = if command == "misses" { "--all " } else { "" };
         let first = format!("{command} --json {more}{files}");
-        let more = ["", " TOP/log.cut", " TOP/missing"].map(|more| format!("{first}{more}"));
+        tree.file("damaged.gz", b"");
+        let more = ["", " TOP/log.cut", " TOP/missing", " TOP/damaged.gz"];
+        let more = more.map(|more| format!("{first}{more}"));
         let outputs = all(&tree, &more.each_ref().map(String::as_str));
         let mut found = section(|title| title == command).differences(&outputs);
         // These differences are expected: `null` occurs only on a host whose journal is empty.

@@ -92,6 +92,13 @@ impl Evidence {
         }
     }
 
+    /// Removes all times before this one.
+    pub(super) fn forget_before(&mut self, time: Timestamp) {
+        let mut hole = Spans::default();
+        hole.add_wide(Span { from: Timestamp::MIN, to: time });
+        self.cut(&hole);
+    }
+
     /// Why the logs do not show which images were unused from `since` to `now`, or `None` if they
     /// do. `current` contains the nodes of the cluster, if known, and whether each can run jobs
     /// now. Nodes in `without` need no log.

@@ -9,7 +9,7 @@ use super::part::{Part, Reader};
 use super::scan::{self, Scan, Unusual};
 use super::source::{Failed, Skipped, Source};
 use super::tally::Tally;
-use super::{Hits, header, journal, workers};
+use super::{Hits, damage, header, journal, workers};
 use crate::events::count::Outcomes;
 use crate::events::event::Event;
 use crate::ui::escape::escape_for_terminal;
@@ -45,9 +45,9 @@ pub(crate) struct Read {
     pub(crate) unread: Unread,
     /// Files that were not read.
     pub(crate) skipped: Vec<Skipped>,
-    /// Logs that could not be read to their end. The lines before the error are counted, but
-    /// without the rest of the log, nothing proves that an image was unused, so the evidence has no
-    /// times.
+    /// Logs that could not be read to their end. The lines before the error are counted. Without the
+    /// rest of the log, nothing proves that an image was unused before [`Failed::until`], so the
+    /// evidence has no earlier times.
     pub(crate) failed: Vec<Failed>,
     /// Whether this user can only see a part of the journal.
     pub(crate) is_partial: bool,
@@ -120,8 +120,14 @@ pub(crate) fn read(sources: &[Source], progress: &Progress, tally: &Tally<'_>) -
         log.finish(scan, &mut all);
     }
     all.evidence.cut(&all.unread.times);
-    if !all.failed.is_empty() {
-        all.evidence.forget_times();
+    // One hole for all of them: it reaches back to the beginning of time.
+    match all.failed.iter().map(|failed| failed.until).min() {
+        None => {}
+        Some(None) => all.evidence.forget_times(),
+        Some(Some(_)) => {
+            let to = all.failed.iter().filter_map(|failed| failed.until).max();
+            all.evidence.forget_before(to.unwrap_or(Timestamp::MAX));
+        }
     }
     all
 }
@@ -131,7 +137,7 @@ fn open(source: &Source, progress: &Progress, all: &mut Read) -> Option<Chunks> 
     match source.open(progress) {
         Ok(Ok(chunks)) => return Some(chunks),
         Ok(Err(skipped)) => all.skipped.push(skipped),
-        Err(error) => all.failed.push(source.failed(&error)),
+        Err(error) => all.failed.push(source.failed(error.to_string(), None)),
     }
     None
 }
@@ -218,8 +224,9 @@ impl<'a> Log<'a> {
                 () => node.silent.add_all(&spans),
             }
         }
-        match &self.error {
-            Some(error) => all.failed.push(self.source.failed(error)),
+        let damage = || any.is_none().then(|| damage::not_compressed(self.source)).flatten();
+        match self.error.as_ref().map(ToString::to_string).or_else(damage) {
+            Some(why) => all.failed.push(self.source.failed(why, any.map(|span| span.to))),
             None if any.is_none() => {
                 let why = match self.is_empty {
                     true => "it is empty",

@@ -1,10 +1,11 @@
 //! Sources of log lines: files, which may be compressed, standard input, or the journal.
 
 use super::chunks::Chunks;
-use super::journal;
 use super::packed::{self, Opened};
+use super::{damage, journal};
 use crate::error::Failure;
 use crate::ui::escape::escape_for_terminal;
+use crate::ui::format;
 use crate::ui::progress::Progress;
 use crate::ui::shell_quote::quoted;
 use jiff::Timestamp;
@@ -36,9 +37,10 @@ impl Source {
         }
     }
 
-    /// This source, recorded as one that could not be read to its end.
-    pub(super) fn failed(&self, error: &io::Error) -> Failed {
-        Failed { path: self.name(), reason: error.to_string() }
+    /// This source, recorded as one that could not be read to its end. `latest` is the latest time of
+    /// the lines that could be read.
+    pub(super) fn failed(&self, reason: String, latest: Option<Timestamp>) -> Failed {
+        Failed { path: self.name(), reason, until: damage::until(self, latest) }
     }
 
     /// The device and inode of a regular file. A file that is read twice would be counted twice.
@@ -111,16 +113,25 @@ pub(crate) struct Skipped {
 pub(crate) struct Failed {
     pub(crate) path: String,
     pub(crate) reason: String,
+    /// The times before this one are unknown, because any of the lost lines could be a hit; `None` if
+    /// all times are unknown.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl Failed {
     /// The message, which also says what the failure means for the result.
     pub(crate) fn message(&self) -> String {
-        let Self { path, reason } = self;
-        format!(
-            "cannot read {path} to its end: {reason}; the lines that were read are counted, but do \
-             not show that an image was not used"
-        )
+        let Self { path, reason, until } = self;
+        let text = format!("cannot read {path} to its end: {reason}; the lines that were read are");
+        match until.filter(|until| *until < Timestamp::now()) {
+            // Without the file, its times would look like quiet ones.
+            Some(until) => format!(
+                "{text} counted, but no image counts as unused before {}: restore the file from a \
+                 backup, or leave it until it is rotated away",
+                format::minute(until)
+            ),
+            None => format!("{text} counted, but do not show that an image was not used"),
+        }
     }
 }
 

@@ -92,7 +92,8 @@ fn lines(facts: &Facts<'_>, logs: &Aggregate) -> Vec<Problem> {
 fn unreadable(facts: &Facts<'_>, read: &Read) -> Vec<Problem> {
     let row = |failed: &Failed| {
         let what = format!("cannot be read to its end: {}", failed.reason);
-        let advice = "check the file: one that logrotate compresses right now is complete later";
+        let advice = "check the file: one that logrotate compresses right now is complete later; \
+                      restore a damaged one from a backup, or leave it until it is rotated away";
         problem("log-not-read", SourceId::Logs, &failed.path, what).advice(advice)
     };
     at_most(facts, &read.failed, &row, &String::new)
