@@ -93,6 +93,8 @@ impl Look<'_> {
 #[cfg(test)]
 mod tests {
     use super::{FEW, LARGER, exist};
+    use rayon::ThreadPoolBuilder;
+    use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
@@ -102,6 +104,13 @@ mod tests {
         assert_eq!(exist.len(), names.len());
         let existing = names.iter().zip(exist).filter(|(_, exists)| *exists);
         existing.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// Drops the capabilities of this thread to access files regardless of their modes.
+    fn obey_modes() {
+        let mut sets = capabilities(None).unwrap();
+        sets.effective -= CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+        set_capabilities(None, sets).unwrap();
     }
 
     /// Directories with few and with many wanted names, in which some names are gone.
@@ -157,6 +166,11 @@ mod tests {
         let wanted: Vec<String> = (0..FEW + 1).map(|number| format!("o/{number}")).collect();
         fs::write(root.path().join("o/1"), "").unwrap();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o311)).unwrap();
-        assert_eq!(names(root.path(), &wanted), ["o/1"]);
+        // Root may list any directory, so the threads of this pool give up the permission.
+        let pool = ThreadPoolBuilder::new().start_handler(|_| obey_modes()).build().unwrap();
+        pool.install(|| {
+            fs::read_dir(&closed).unwrap_err();
+            assert_eq!(names(root.path(), &wanted), ["o/1"]);
+        });
     }
 }
