@@ -1,98 +1,15 @@
 //! Programs that start the command that follows them: `srun`, `mpirun`, `env`.
 //!
-//! `explain` explains the command that they start. An option that is missing from the tables below
-//! may or may not take a value. The start of the command is then unknown, which is an error.
+//! `explain` explains the command that they start. An option that is missing from the tables of
+//! [`grammar`] may or may not take a value. The start of the command is then unknown, which is an
+//! error.
 
+mod grammar;
+
+use grammar::{Grammar, Takes};
 use sifcache_core::cache_mode::ENVIRONMENT;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-
-/// How a program parses its arguments before the command.
-struct Grammar {
-    /// Names of the program.
-    names: &'static [&'static str],
-    /// Short options with a value, in the same argument or the next.
-    value_letters: &'static [u8],
-    /// Short options without a value, or with a value in the same argument.
-    letters: &'static [u8],
-    /// Whether long options may be abbreviated, as getopt_long(3) allows.
-    abbreviates: bool,
-    /// Whether long options may also start with a single dash.
-    one_dash: bool,
-    /// Whether variable assignments may precede the command.
-    assigns: bool,
-    /// Long options without a value, or with a value in the same argument.
-    flags: &'static str,
-    /// Long options with a value, in the same argument after `=`, or in the next.
-    values: &'static str,
-    /// Long options with two values, in the next two arguments.
-    pairs: &'static str,
-}
-
-const GRAMMARS: [Grammar; 3] = [
-    // Slurm 20.11 to 26.05.
-    Grammar {
-        names: &["srun"],
-        value_letters: b"ABCDFGJLMNSTWbcdeimnopqrtwx",
-        letters: b"EHIKOQVXZhklsuv",
-        abbreviates: true,
-        one_dash: false,
-        assigns: false,
-        flags: "async bcast compress consolidate-segments contiguous debugger-test disable-status \
-            exact exclusive external-launcher help hold immediate interactive kill-on-bad-exit \
-            label multi-prog nice no-allocate no-kill oom-kill-step overcommit overlap \
-            oversubscribe parsable preserve-env propagate pty quiet quit-on-interrupt reboot \
-            resv-ports send-libs spread-job spread-segments stepmgr test-only unbuffered usage \
-            use-min-nodes verbose version wait-for-children whole x11",
-        values: "accel-bind account acctg-freq autocomplete bb bbf bcast-exclude begin chdir \
-            cluster cluster-constraint clusters comment constraint container container-id container-type context \
-            core-spec cores-per-socket cpu-bind cpu-freq cpu_bind cpus-per-gpu cpus-per-task \
-            deadline delay-boot dependency distribution epilog error exclude export \
-            extra extra-node-info gid gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket \
-            gpus-per-task gres gres-flags het-group hint ignore-signals input job-name jobid \
-            licenses mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu \
-            mem-update mincpus mpi msg-timeout network nodefile nodelist nodes ntasks \
-            ntasks-per-core ntasks-per-gpu ntasks-per-node ntasks-per-socket ntasks-per-tres \
-            open-mode output pack-group partition power prefer priority profile prolog qos \
-            relative reservation resources runtime segment sif-cache signal slurmd-debug \
-            sockets-per-node switches task-epilog task-prolog tasks-per-node thread-spec threads \
-            threads-per-core time time-min tmp treewidth tres-bind tres-per-task uid wait wckey",
-        pairs: "",
-    },
-    // Open MPI 4 and 5, and additional options of MPICH and Intel MPI.
-    Grammar {
-        names: &["mpirun", "mpiexec", "mpiexec.hydra", "orterun", "prterun"],
-        value_letters: b"HNcnxf",
-        letters: b"hlqvV",
-        abbreviates: false,
-        one_dash: true,
-        assigns: false,
-        flags: "allow-run-as-root bynode byslot display-allocation display-map do-not-launch \
-            do-not-resolve enable-recovery envall envnone genvall genvnone get-stack-traces help \
-            merge-stderr-to-stdout nolocal nooversubscribe oversubscribe prepend-rank quiet \
-            report-bindings show-progress stream-buffering tag-output timestamp-output \
-            use-hwthread-cpus verbose version",
-        values: "am bind-to bootstrap cpu-set default-hostfile display envlist genvlist host \
-            hostfile hosts iface launcher machinefile map-by max-restarts np npernode npersocket \
-            output output-filename path personality pernode-list ppn prefix prtemca-file rank-by \
-            rankfile report-uri rf rmk rr runtime-options stdin timeout tune wd wdir \
-            with-ft xml-file",
-        pairs: "env genv gmca gpmixmca mca omca pmca pmixmca prtemca",
-    },
-    // GNU coreutils.
-    Grammar {
-        names: &["env"],
-        value_letters: b"uCa",
-        letters: b"i0v",
-        abbreviates: true,
-        one_dash: false,
-        assigns: true,
-        flags: "block-signal debug default-signal help ignore-environment ignore-signal \
-            list-signal-handling null version",
-        values: "argv0 chdir unset",
-        pairs: "",
-    },
-];
 
 /// The programs before a command, and their effects.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -123,40 +40,20 @@ impl UnknownOption {
 /// Finds the programs that precede the actual command.
 pub(super) fn find(words: &[OsString]) -> Result<Starters, UnknownOption> {
     let mut starters = Starters::default();
-    while let Some(grammar) = words.get(starters.length).and_then(|word| grammar(word)) {
-        grammar.skip(words, &mut starters)?;
+    while let Some(grammar) = words.get(starters.length).and_then(|word| grammar::of(word)) {
+        starters.add(grammar, words)?;
     }
     Ok(starters)
 }
 
-fn grammar(program: &OsStr) -> Option<&'static Grammar> {
-    let name = program.as_bytes().rsplit(|byte| *byte == b'/').next()?;
-    GRAMMARS.iter().find(|grammar| grammar.names.iter().any(|n| n.as_bytes() == name))
-}
-
-/// How many of the following arguments belong to an option.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Takes {
-    Nothing,
-    Value,
-    Pair,
-}
-
-/// An option: its name, its value if that is in the same argument, and the following arguments that
-/// belong to it.
-struct Flag<'a> {
-    name: String,
-    value: Option<&'a [u8]>,
-    takes: Takes,
-}
-
-impl Grammar {
-    fn skip(&self, words: &[OsString], starters: &mut Starters) -> Result<(), UnknownOption> {
-        let program = words.get(starters.length).map(|word| word.to_string_lossy().into_owned());
+impl Starters {
+    /// Adds a program with this grammar, and its effects.
+    fn add(&mut self, grammar: &Grammar, words: &[OsString]) -> Result<(), UnknownOption> {
+        let program = words.get(self.length).map(|word| word.to_string_lossy().into_owned());
         let program = program.unwrap_or_default();
         let name = program.rsplit('/').next().unwrap_or_default().to_owned();
-        starters.names.push(name);
-        let mut index = starters.length + 1;
+        self.names.push(name);
+        let mut index = self.length + 1;
         while let Some(word) = words.get(index).map(|word| word.as_bytes()) {
             let unknown = || UnknownOption::new(&program, word);
             match word {
@@ -165,12 +62,12 @@ impl Grammar {
                     break;
                 }
                 // For env, this means -i.
-                b"-" if self.assigns => starters.clear(),
+                b"-" if grammar.assigns => self.clear(),
                 [b'-', _, ..] => {
-                    let option = self.option(word).ok_or_else(unknown)?;
+                    let option = grammar.option(word).ok_or_else(unknown)?;
                     let next = words.get(index + 1).map(|word| word.as_bytes());
                     let value = option.value.or(next.filter(|_| option.takes != Takes::Nothing));
-                    starters.note(self, &option.name, value);
+                    self.note(grammar, &option.name, value);
                     index += match option.takes {
                         Takes::Nothing => 0,
                         Takes::Value => 1,
@@ -181,80 +78,25 @@ impl Grammar {
             }
             index += 1;
         }
-        while let Some(word) = words.get(index).filter(|_| self.assigns) {
-            let Some(at) = word.as_bytes().iter().position(|byte| *byte == b'=') else { break };
-            let (name, value) = word.as_bytes().split_at(at);
-            let value = value.get(1..).unwrap_or_default();
-            let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
-            starters.variables.push((os(name), Some(os(value))));
-            index += 1;
+        if grammar.assigns {
+            index += self.assign(words.get(index..).unwrap_or_default());
         }
-        starters.length = index.min(words.len());
+        self.length = index.min(words.len());
         Ok(())
     }
 
-    fn option<'a>(&self, word: &'a [u8]) -> Option<Flag<'a>> {
-        match word {
-            [b'-', b'-', long @ ..] => self.long(long),
-            [b'-', letters @ ..] if self.one_dash => {
-                self.long(letters).or_else(|| self.short(letters))
-            }
-            [b'-', letters @ ..] => self.short(letters),
-            _ => None,
+    /// Records the assignments at the start of these words, and returns their number.
+    fn assign(&mut self, words: &[OsString]) -> usize {
+        let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
+        let before = self.variables.len();
+        for word in words {
+            let Some(at) = word.as_bytes().iter().position(|byte| *byte == b'=') else { break };
+            let (name, value) = word.as_bytes().split_at(at);
+            self.variables.push((os(name), Some(os(value.get(1..).unwrap_or_default()))));
         }
+        self.variables.len() - before
     }
 
-    fn long<'a>(&self, word: &'a [u8]) -> Option<Flag<'a>> {
-        let at = word.iter().position(|byte| *byte == b'=');
-        let (name, value) = word.split_at(at.unwrap_or(word.len()));
-        let value = value.get(1..);
-        let name = str::from_utf8(name).ok()?;
-        let lists =
-            [(self.flags, Takes::Nothing), (self.values, Takes::Value), (self.pairs, Takes::Pair)];
-        let all =
-            || lists.iter().flat_map(|(list, takes)| list.split_whitespace().map(|n| (n, *takes)));
-        let exact = all().find(|(known, _)| *known == name);
-        let abbreviated = || {
-            let mut longer = all().filter(|(known, _)| known.starts_with(name));
-            let first = longer.next().filter(|_| self.abbreviates)?;
-            // For an ambiguous abbreviation, the first match is used, provided that all matches
-            // take the same number of arguments.
-            longer.all(|(_, takes)| takes == first.1).then_some(first)
-        };
-        let flag = |name: &str, takes| Some(Flag { name: name.to_owned(), value, takes });
-        match (exact.or_else(abbreviated), value) {
-            (Some((known, _)), Some(_)) => flag(known, Takes::Nothing),
-            (Some((known, takes)), None) => flag(known, takes),
-            // This may be an option of another SPANK plugin, for example.
-            (None, Some(_)) if !self.assigns => flag(name, Takes::Nothing),
-            (None, _) => None,
-        }
-    }
-
-    fn short<'a>(&self, letters: &'a [u8]) -> Option<Flag<'a>> {
-        let (first, rest) = letters.split_first()?;
-        let name = char::from(*first).to_string();
-        if self.value_letters.contains(first) {
-            let value = (!rest.is_empty()).then_some(rest);
-            let takes = if value.is_some() { Takes::Nothing } else { Takes::Value };
-            return Some(Flag { name, value, takes });
-        }
-        if !self.letters.contains(first) {
-            return None;
-        }
-        match rest.first() {
-            // -I, -K and -k of srun may have a value in the same argument.
-            Some(next) if !next.is_ascii_digit() && !b"IKk".contains(first) => {
-                let mut option = self.short(rest)?;
-                option.name.insert(0, char::from(*first));
-                Some(option)
-            }
-            _ => Some(Flag { name, value: None, takes: Takes::Nothing }),
-        }
-    }
-}
-
-impl Starters {
     /// Records the effect of an option on the decision.
     fn note(&mut self, grammar: &Grammar, option: &str, value: Option<&[u8]>) {
         let os = |bytes: &[u8]| OsString::from_vec(bytes.to_vec());
