@@ -33,6 +33,9 @@ pub(crate) enum Failure {
     /// An absolute path that is not in any image root.
     #[error("{} is not in an image root", show(.0))]
     OutsideRoots(PathBuf),
+    /// A path in an image root that is not that of an image. `what` says what it is.
+    #[error("{} is {what}: name each image by its reference or its path", show(.path))]
+    NotAnImage { path: PathBuf, what: &'static str },
     /// The directory is not one of the image roots. `option` is empty if the directory was given as
     /// an argument.
     #[error(

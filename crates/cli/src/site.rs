@@ -40,7 +40,7 @@ pub(crate) fn settings_if_any(site: &Site) -> Result<Option<Settings>, Failure> 
 /// `--into` is not one of the image roots, so jobs would not look there.
 pub(crate) fn target(settings: &Settings, into: Option<&Path>) -> Result<PathBuf, Failure> {
     let Some(into) = into else { return own(settings, settings.image_roots.last()) };
-    let into: PathBuf = std::path::absolute(into)?.components().collect();
+    let into = plain(into)?;
     if settings.image_roots.contains(&into) {
         return Ok(into);
     }
@@ -107,10 +107,31 @@ pub(crate) fn absolute(root: &OsStr) -> io::Result<String> {
 
 /// An absolute path. One with `..`, which a setting must not have, is resolved if it exists.
 fn without_parents(path: &Path) -> io::Result<PathBuf> {
-    match path.components().any(|part| part == Component::ParentDir) {
+    match has_parents(path) {
         true => fs::canonicalize(path).or_else(|_| std::path::absolute(path)),
         false => std::path::absolute(path),
     }
+}
+
+/// An absolute path without `.`, `..` and repeated slashes, so that its components can be compared
+/// with those of another one. If it has `..`, the links on the way to its last component are
+/// followed, as the kernel does. A path whose directory does not exist keeps its `..`.
+///
+/// # Errors
+/// The working directory is not known.
+pub(crate) fn plain(path: &Path) -> io::Result<PathBuf> {
+    let absolute = std::path::absolute(path)?;
+    let real = match (has_parents(&absolute), absolute.parent(), absolute.file_name()) {
+        (false, ..) => None,
+        (true, Some(parent), Some(name)) => fs::canonicalize(parent).map(|at| at.join(name)).ok(),
+        (true, ..) => fs::canonicalize(&absolute).ok(),
+    };
+    Ok(real.unwrap_or(absolute).components().collect())
+}
+
+/// Whether the path has `..`.
+pub(crate) fn has_parents(path: &Path) -> bool {
+    path.components().any(|part| part == Component::ParentDir)
 }
 
 fn from_plugstack(path: Option<&Path>) -> Result<Settings, Failure> {

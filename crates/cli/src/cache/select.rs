@@ -1,10 +1,12 @@
 //! Selects the images of the cache that a subcommand works on.
 
 use crate::cache::image_name;
+use crate::cache::store::STATE;
 use crate::cache::store::file::Files;
 use crate::cache::store::scan::{self, Image};
 use crate::cache::usage::UsageIndex;
 use crate::error::Failure;
+use crate::site;
 use jiff::{SignedDuration, Timestamp};
 use sifcache_core::candidate;
 use sifcache_core::reference::Reference;
@@ -112,23 +114,37 @@ fn is_any_of(references: &[Reference], repository: &str) -> bool {
 /// such a name.
 ///
 /// # Errors
-/// `word` is neither a valid reference nor a path under an image root.
+/// `word` is neither a valid reference nor the path of a file that can be an image of a root.
 pub(crate) fn names(settings: &Settings, root: &Path, word: &str) -> Result<Vec<String>, Failure> {
-    let path = Path::new(word);
-    if path.is_absolute() {
-        let inside = settings.image_roots.iter().find_map(|root| path.strip_prefix(root).ok());
-        return match (inside, path.strip_prefix(root).ok().and_then(Path::to_str)) {
-            (_, Some(name)) if path.symlink_metadata().is_ok() => Ok(vec![name.to_owned()]),
-            (Some(_), _) => Ok(Vec::new()),
-            (None, _) if settings.foreign_roots.iter().any(|one| path.starts_with(&one.path)) => {
-                Err(Failure::not_in_own_root("", path.to_owned(), settings))
-            }
-            (None, _) => Err(Failure::OutsideRoots(path.to_owned())),
-        };
+    if Path::new(word).is_absolute() {
+        return name_of_file(settings, root, site::plain(Path::new(word))?);
     }
     let reference = image_name::parse(word)?;
     let all = candidate::names(&reference);
     Ok(all.into_iter().filter(|name| is_file(&root.join(name))).collect())
+}
+
+/// The name of the file with this path, if there is such a file under `root`.
+fn name_of_file(settings: &Settings, root: &Path, path: PathBuf) -> Result<Vec<String>, Failure> {
+    let is_below = |root: &PathBuf| path.starts_with(root) && !site::has_parents(&path);
+    if !settings.image_roots.iter().any(is_below) {
+        let is_foreign = settings.foreign_roots.iter().any(|one| path.starts_with(&one.path));
+        return Err(match is_foreign {
+            true => Failure::not_in_own_root("", path, settings),
+            false => Failure::OutsideRoots(path),
+        });
+    }
+    let (Ok(name), Ok(metadata)) = (path.strip_prefix(root), path.symlink_metadata()) else {
+        return Ok(Vec::new());
+    };
+    // Its files are not images, and a directory may contain any number of images.
+    if name.starts_with(STATE) {
+        return Err(Failure::NotAnImage { path, what: "part of the state of sifcache" });
+    }
+    if metadata.is_dir() {
+        return Err(Failure::NotAnImage { path, what: "a directory" });
+    }
+    Ok(name.to_str().map(str::to_owned).into_iter().collect())
 }
 
 fn is_file(path: &Path) -> bool {

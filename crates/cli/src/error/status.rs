@@ -14,6 +14,7 @@ impl Failure {
             | Self::Transport { .. }
             | Self::Reference { .. }
             | Self::OutsideRoots(_)
+            | Self::NotAnImage { .. }
             | Self::NotAnImageRoot { .. }
             | Self::ForeignRoot { .. }
             | Self::NoOwnRoot(_)

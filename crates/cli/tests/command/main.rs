@@ -28,6 +28,7 @@ mod refresh;
 #[allow(dead_code)]
 mod registry;
 mod release;
+mod remove;
 mod report;
 mod request;
 mod runtime;

@@ -5,6 +5,7 @@ use crate::error::Failure;
 use crate::inspect::file::File;
 use crate::inspect::finding::{ABSENT, Finding};
 use crate::inspect::survey::Survey;
+use crate::site;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::ffi::OsString;
@@ -89,8 +90,9 @@ fn is_same(one: &Reference, other: &Reference) -> bool {
 }
 
 fn under_a_root(path: &Path, settings: &Settings) -> Result<PathBuf, Failure> {
-    let path: PathBuf = std::path::absolute(path)?.components().collect();
-    if settings.image_roots.iter().any(|root| path.starts_with(root)) {
+    let path = site::plain(path)?;
+    let is_below = |root: &PathBuf| path.starts_with(root) && !site::has_parents(&path);
+    if settings.image_roots.iter().any(is_below) {
         return Ok(path);
     }
     Err(Failure::not_in_own_root("", path, settings))

@@ -49,3 +49,17 @@ fn invalid_arguments() {
         assert!(output.stderr.contains(message), "{}", output.stderr);
     }
 }
+
+#[test]
+fn paths_with_parent_directories() {
+    let Some(tree) = Tree::new() else { return };
+    tree.file("root/a/bad:1", b"");
+    let bad = [("empty".to_owned(), "root/a/bad:1".to_owned(), true)];
+    for path in ["root/o/../a/bad:1", "root/../root/a", "root/a/.."] {
+        assert_eq!(tree.findings(&[&tree.text(path)]), bad, "{path}");
+    }
+    for path in ["root/..", "root/../elsewhere", "root/none/../../elsewhere"] {
+        let output = tree.run(&[&tree.text(path)]);
+        assert_eq!((output.status, output.stdout.as_str()), (Some(64), ""), "{path}");
+    }
+}
