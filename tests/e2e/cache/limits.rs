@@ -29,7 +29,10 @@ fn a_full_disk() {
         let output = site.exec(&[], &["sh", "-c", &pipe], "");
         assert_eq!(output.status, 73, "{output:#?}");
         assert!(output.stderr.contains("No space left on device"), "{output:#?}");
-        assert!(output.stderr.contains("`sifcache gc` can make space"), "{output:#?}");
+        assert!(
+            output.stderr.contains("`sifcache gc` can make space, with --keep 0d at once"),
+            "{output:#?}"
+        );
     });
     assert_eq!(tree::check(&root), ["o/i:1"]);
     tree::is_clean(&root);

@@ -86,7 +86,8 @@ Examples:
       sifcache gc
 
 Exit status:
-   0  done, even if there was nothing to do
+   0  done, even if there was nothing to do, or if another command has just replaced an image,
+      which then stays
    1  the removal was not confirmed, so nothing has changed; or a view is not current
   64  wrong usage, or --yes is missing and there is no terminal to confirm on
   69  the logs of some node do not cover the time of --unused-for, or of --link-grace with pull=link

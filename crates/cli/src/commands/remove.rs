@@ -41,7 +41,8 @@ Examples:
 Exit status:
    0  done
    1  a reference is not in this image root, or the removal was not confirmed, so nothing has
-      changed; or a view is not current
+      changed; another command has just replaced an image, which then stays; or a view is not
+      current
   64  wrong usage, or --yes is missing and there is no terminal to confirm on
   73  something cannot be written
   77  not permitted

@@ -5,7 +5,7 @@ mod plan;
 
 use crate::cache::eviction::proof::{self, Wanted};
 use crate::cache::fill_level::FillLevel;
-use crate::cache::removal::Removal;
+use crate::cache::removal::{Applied, Removal};
 use crate::cache::select::{self, Inventory};
 use crate::cache::store::Store;
 use crate::cache::store::retention::{self, Retention};
@@ -106,8 +106,9 @@ impl Room<'_> {
         let apply = || {
             for mut removal in removals {
                 signals::check()?;
-                removal.apply(self.store, AT_ONCE)?;
-                stderr::message(&removed(&removal));
+                if removal.apply(self.store, AT_ONCE)? == Applied::Removed {
+                    stderr::message(&removed(&removal));
+                }
             }
             Ok(Exit::OK)
         };

@@ -46,7 +46,7 @@ pub(super) fn write_advice(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "; run this as the owner of the image root",
         io::ErrorKind::ReadOnlyFilesystem => "; run this on a host that has it mounted for writing",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; `sifcache gc` can make space"
+            "; `sifcache gc` can make space, with --keep 0d at once"
         }
         _ => "",
     }

@@ -1,6 +1,6 @@
 //! Lists several images for removal, asks for confirmation, and removes them.
 
-use super::Removal;
+use super::{Applied, Removal, is_full};
 use crate::cache::store::Store;
 use crate::cache::store::retention::Retention;
 use crate::cache::view::update;
@@ -12,6 +12,7 @@ use crate::ui::format;
 use crate::ui::output::{self, Align, Table};
 use crate::ui::progress::Progress;
 use crate::ui::prompt;
+use crate::ui::stderr;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::Serialize;
@@ -61,30 +62,71 @@ impl Manner {
         update::after(settings, root, applied)
     }
 
+    /// Removes as many of the images as possible: one that cannot be removed, or an output that
+    /// nobody reads, does not keep the others in the cache.
+    ///
+    /// # Errors
+    /// The first failure; further ones are printed.
     fn apply(
         &self,
         store: &Store,
-        mut removals: Vec<Removal>,
+        removals: Vec<Removal>,
         retention: Retention,
     ) -> Result<Exit, Failure> {
         let progress = Progress::new(self.json);
-        for removal in &mut removals {
+        let (mut done, mut first, mut exit) = (Vec::new(), None, Exit::OK);
+        for mut removal in removals {
             signals::check()?;
-            removal.apply(store, retention)?;
-            if !self.json {
-                let frees = format::size(removal.frees);
-                progress.line(&format!(
-                    "removed  {}  {frees}",
-                    escape_for_terminal(removal.reference.as_ref())
-                ))?;
+            match removal.apply(store, retention) {
+                Ok(Applied::Removed) => {
+                    let printed = self.report(&removal, &progress);
+                    printed.unwrap_or_else(|failure| keep_first(&mut first, failure));
+                    done.push(removal);
+                }
+                Ok(Applied::Gone) => {}
+                Ok(Applied::Replaced) => {
+                    stderr::message(&replaced(&removal));
+                    exit = if removal.is_requested { Exit::PROBLEMS } else { exit };
+                }
+                // The next ones would fail in the same way.
+                Err(failure) if is_full(&failure) => return Err(first.unwrap_or(failure)),
+                Err(failure) => keep_first(&mut first, failure),
             }
         }
-        match self.json {
-            true => object(&removals, store.root(), Some(retention))?,
-            false => progress.line(&sum(&removals, store, retention))?,
-        }
-        Ok(Exit::OK)
+        let summed = match self.json {
+            true => object(&done, store.root(), Some(retention)),
+            false => progress.line(&sum(&done, store, retention)),
+        };
+        summed.unwrap_or_else(|failure| keep_first(&mut first, failure));
+        first.map_or(Ok(exit), Err)
     }
+
+    fn report(&self, removal: &Removal, progress: &Progress) -> Result<(), Failure> {
+        if self.json {
+            return Ok(());
+        }
+        let reference = escape_for_terminal(removal.reference.as_ref());
+        progress.line(&format!("removed  {reference}  {}", format::size(removal.frees)))
+    }
+}
+
+/// Keeps the first failure, which is returned at the end, and prints each further one.
+fn keep_first(first: &mut Option<Failure>, failure: Failure) {
+    match first {
+        None => *first = Some(failure),
+        // If the output failed once, it fails for each image.
+        Some(Failure::Io(_)) if !matches!(failure, Failure::Io(_)) => {
+            *first = Some(failure);
+        }
+        Some(_) if matches!(failure, Failure::Io(_)) => {}
+        Some(_) => stderr::message(&failure.to_string()),
+    }
+}
+
+/// The message about an image that stays.
+fn replaced(removal: &Removal) -> String {
+    let reference = escape_for_terminal(removal.reference.as_ref());
+    format!("{reference} is not removed: another command has just replaced it")
 }
 
 /// One line that sums up the removals.
