@@ -5,17 +5,31 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 
+/// The maximum number of attempts to use a directory while other commands remove it.
+pub(crate) const TRIES: u32 = 16;
+
 /// Creates the directory `path` below `root` and its missing parents with mode 755, regardless of
 /// the umask.
 ///
 /// # Errors
 /// A directory cannot be created, for example because a file already has that name.
 pub(crate) fn make(root: &Path, path: &Path) -> io::Result<()> {
+    for _ in 1..TRIES {
+        match make_once(root, path) {
+            // Another command found a directory on the path empty and removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && root.is_dir() => {}
+            result => return result,
+        }
+    }
+    make_once(root, path)
+}
+
+fn make_once(root: &Path, path: &Path) -> io::Result<()> {
     if path == root || path.is_dir() {
         return Ok(());
     }
     if let Some(parent) = path.parent() {
-        make(root, parent)?;
+        make_once(root, parent)?;
     }
     match DirBuilder::new().mode(0o755).create(path) {
         Ok(()) => {
@@ -24,8 +38,15 @@ pub(crate) fn make(root: &Path, path: &Path) -> io::Result<()> {
         }
         // Another command created it first.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !exists(path) => {
+            Err(io::ErrorKind::NotFound.into())
+        }
         Err(error) => Err(error),
     }
+}
+
+fn exists(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 /// Changes the owner and group of a file to those of the image root if the caller is the superuser,

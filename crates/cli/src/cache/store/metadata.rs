@@ -77,7 +77,6 @@ impl Record {
     /// The record cannot be written.
     pub(crate) fn save(&self, store: &Store, name: &str) -> io::Result<()> {
         let path = path(store.root(), name);
-        directory::make(store.root(), path.parent().unwrap_or(store.root()))?;
         write(store, &path, &serde_json::to_vec_pretty(self)?)
     }
 }
@@ -123,7 +122,8 @@ fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Writes a small file under the hidden directory atomically: the file is complete or absent.
+/// Writes a small file under the hidden directory atomically: the file is complete or absent. Its
+/// directory is created if necessary.
 ///
 /// # Errors
 /// The file cannot be written or renamed.
@@ -142,7 +142,17 @@ pub(crate) fn write_below(root: &Path, path: &Path, bytes: &[u8]) -> io::Result<
     file.write_all(bytes)?;
     file.sync_all()?;
     super::place::open_to_all(root, &temporary)?;
-    fs::rename(&temporary, path)
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match fs::rename(&temporary, path) {
+            // The directory does not exist yet, or another command found it empty and removed it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tries < directory::TRIES => {
+                directory::make(root, path.parent().unwrap_or(root))?;
+            }
+            result => return result,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -186,5 +196,37 @@ mod tests {
         assert_eq!(load(5, Timestamp::UNIX_EPOCH), None);
         fs::write(super::path(store.root(), "i:1"), "{").unwrap();
         assert_eq!(load(5, time), None);
+    }
+
+    #[test]
+    fn a_directory_that_another_command_removes_at_the_same_time() {
+        let (_directory, store) = store();
+        let time = Timestamp::now();
+        let record = Record {
+            reference: "docker.io/o/i:1".into(),
+            source: "-".into(),
+            digests: Vec::new(),
+            added: time,
+            runtime: None,
+            sha256: String::new(),
+            size: 1,
+            architecture: String::new(),
+            modified: time,
+        };
+        let parent = store.state().join("metadata/a");
+        std::thread::scope(|scope| {
+            let saves = scope.spawn(|| {
+                let save =
+                    |_| record.save(&store, "a/b/i:1").map(|()| super::forget(&store, "a/b/i:1"));
+                (0..100).map(save).filter_map(Result::err).collect::<Vec<_>>()
+            });
+            while !saves.is_finished() {
+                let _ = fs::remove_dir(parent.join("b"));
+                let _ = fs::remove_dir(&parent);
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            let errors = saves.join().unwrap();
+            assert!(errors.is_empty(), "{errors:?}");
+        });
     }
 }

@@ -14,9 +14,6 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-/// The maximum number of attempts to create a name while other commands remove its directory.
-const TRIES: u32 = 16;
-
 impl Store {
     /// Checks that a file called `name` can be created here: no directory has that name, no file
     /// has the name of a directory on its path, and users cannot write to its directory.
@@ -106,7 +103,7 @@ impl Store {
                     return self.replace(file, name, retention);
                 }
                 // Another command found the directory empty and removed it.
-                io::ErrorKind::NotFound if tries < TRIES && file.exists() => {}
+                io::ErrorKind::NotFound if tries < directory::TRIES && file.exists() => {}
                 _ if has_links(&error) => return Err(error),
                 _ if path.symlink_metadata().is_ok() => return self.replace(file, name, retention),
                 _ => return fs::rename(file, &path).map(|()| None),
