@@ -15,6 +15,7 @@ mod full_stderr;
 mod import;
 mod json;
 mod layouts;
+mod leftovers;
 mod linked;
 mod list;
 mod logs;

@@ -11,7 +11,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -34,9 +34,7 @@ impl Lock {
     /// The lock file cannot be opened or locked, except on a file system without locks.
     pub(crate) fn take(path: &Path) -> io::Result<Option<Self>> {
         loop {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false).mode(0o644);
-            let file = options.custom_flags(plain_file()).open(path)?;
+            let file = open(path)?;
             let real = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => true,
                 Err(Errno::NOLCK | Errno::NOTSUP | Errno::NOSYS) => false,
@@ -103,6 +101,37 @@ impl Drop for Lock {
     }
 }
 
+/// Opens the file at `path`, or creates it.
+///
+/// A file server may require write permission for an exclusive lock. For another owner's file that
+/// was created with a strict umask, or by an older version as root, read permission is tried.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o644);
+    options.custom_flags(plain_file());
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            options.write(false).create(false).open(path).map_err(|_| error)
+        }
+        file => file.inspect(|file| give(path, file)),
+    }
+}
+
+/// Gives a lock file of the superuser to the owner of its directory, who could otherwise neither
+/// take the lock nor wait for it. Without permission, as on a file server that maps the superuser to
+/// another user, the file stays as it is.
+fn give(path: &Path, file: &File) {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let owner = path.parent().and_then(|parent| fs::metadata(parent).ok());
+    if let (Some(owner), Ok(ours)) = (owner, file.metadata())
+        && owner.uid() != ours.uid()
+    {
+        let _ = fchown(file, Some(owner.uid()), Some(owner.gid()));
+    }
+}
+
 /// Flags for opening a lock file: symbolic links are never followed, and opening does not block
 /// if the name belongs to something other than a regular file.
 fn plain_file() -> i32 {
@@ -146,11 +175,12 @@ pub(crate) fn work(directory: &Path) -> io::Result<bool> {
 /// Removes the lock files of dead processes.
 ///
 /// # Errors
-/// The directory or a lock file cannot be read.
+/// The directory cannot be read.
 pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
-        // Acquiring and dropping the lock removes its file; a held lock is left alone.
-        drop(Lock::take(&entry?.path())?);
+        // Acquiring and dropping the lock removes its file; a held lock is left alone, and so is
+        // whatever cannot be opened as a lock file.
+        drop(Lock::take(&entry?.path()));
     }
     Ok(())
 }

@@ -3,6 +3,8 @@
 
 use super::scratch::unique;
 use super::{STATE, Store, directory};
+use crate::ui::escape::escape_for_terminal;
+use crate::ui::stderr;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -132,19 +134,30 @@ fn until(path: &Path) -> Option<Timestamp> {
     Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
-/// Removes the kept files whose retention has ended.
+/// Removes the kept files whose retention has ended. Those that cannot be removed are reported and
+/// stay for the next command: an NFS client, for example, keeps a file for as long as a process has
+/// it open, and its directory is not empty until then.
 ///
 /// # Errors
-/// The directory cannot be read or an entry cannot be removed.
+/// The directory cannot be read.
 pub(crate) fn purge(directory: &Path, now: Timestamp) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
-        if until(&path).is_some_and(|until| until <= now) {
-            match fs::remove_dir_all(&path) {
-                // Another command removed it first.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                result => result?,
-            }
+        if until(&path).is_none_or(|until| until > now) {
+            continue;
+        }
+        let removed = match path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir()) {
+            true => fs::remove_dir_all(&path),
+            false => fs::remove_file(&path),
+        };
+        match removed {
+            // Another command removed it first.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => stderr::message(&format!(
+                "cannot delete {}, which is no longer needed: {error}",
+                escape_for_terminal(&path)
+            )),
+            Ok(()) => {}
         }
     }
     Ok(())

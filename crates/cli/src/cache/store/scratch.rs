@@ -1,6 +1,7 @@
 //! Scratch directories for work in progress. The process that creates one also removes it; if that
 //! process is killed, the next command removes it.
 
+use super::directory;
 use super::lock::{self, Lock};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File};
@@ -49,7 +50,12 @@ impl Scratch {
         let directory = parent.join(name);
         let Some(lock) = Lock::take(&lock_of(&directory))? else { return Ok(None) };
         match DirBuilder::new().mode(0o700).create(&directory) {
-            Ok(()) => Ok(Some(Self { directory, lock })),
+            Ok(()) => {
+                // Otherwise the owner of the image root could not remove the leftovers of a
+                // superuser's command. Where this is not permitted, nothing is lost.
+                let _ = directory::give(parent, &directory);
+                Ok(Some(Self { directory, lock }))
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(error),
         }
@@ -87,11 +93,12 @@ pub(crate) fn unique() -> String {
 /// Removes the leftovers of dead processes in `parent`.
 ///
 /// # Errors
-/// `parent` cannot be read or a lock file cannot be opened.
+/// `parent` cannot be read.
 pub(crate) fn sweep(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let directory = place_of(entry?.path());
-        if let Some(lock) = Lock::take(&lock_of(&directory))?
+        // One entry that cannot be locked does not protect the others.
+        if let Ok(Some(lock)) = Lock::take(&lock_of(&directory))
             && (lock.is_real() || is_old(&directory))
         {
             remove(&directory);
@@ -148,9 +155,11 @@ fn lock_of(directory: &Path) -> PathBuf {
 }
 
 /// Removes a directory, even if an unpacked image has left directories in it that do not allow
-/// access.
+/// access. A file in its place is removed as well: a file server keeps an open file under another
+/// name when it is removed.
 fn remove(directory: &Path) {
     if fs::remove_dir_all(directory).is_ok() || !directory.is_dir() {
+        let _ = fs::remove_file(directory);
         return;
     }
     open_up(directory);
