@@ -117,8 +117,8 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     let adder = Adder::new(&settings, &store, &progress, args.force, &set_up);
     let done = pool::each(args.pull.jobs.into(), &references, &|reference| {
         let outcome = signals::check().and_then(|()| adder.add(reference, &Watch::default()));
-        report.one(reference, &outcome)?;
-        outcome.map(drop)
+        let reported = report.one(reference, &outcome);
+        outcome.and(reported)
     });
     begun.end(update::after(&settings, &root, outcome::exit(done)))
 }

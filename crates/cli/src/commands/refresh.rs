@@ -158,11 +158,12 @@ fn refresh(
         Work { args, root, store: store.as_ref(), puller: puller.as_ref(), registry: &registry };
     let done = pool::each(pull.jobs.into(), &items, &|item| {
         let outcome = signals::check().and_then(|()| work.refresh(item));
-        report.one(&item.reference, &outcome)?;
+        let reported = report.one(&item.reference, &outcome);
         let current = |outcome: &Outcome| {
             !matches!(outcome.status, Status::Moved | Status::Unknown | Status::Gone)
         };
-        outcome.map(|outcome| !args.check || current(&outcome))
+        let is_current = outcome.map(|outcome| !args.check || current(&outcome))?;
+        if is_current { reported.map(|()| true) } else { Ok(false) }
     });
     *names = Some(Names::new(&items, &done));
     end(args, settings, root, done)
@@ -180,7 +181,10 @@ fn end(
     if !args.check {
         exit = update::after(settings, root, exit);
     }
-    exit.map(|exit| if stale && exit == Exit::OK { Exit::PROBLEMS } else { exit })
+    match exit {
+        Ok(Exit::OK) | Err(Failure::Io(_)) if stale => Ok(Exit::PROBLEMS),
+        exit => exit,
+    }
 }
 
 struct Work<'a> {

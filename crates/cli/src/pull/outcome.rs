@@ -172,19 +172,23 @@ impl<'a> Report<'a> {
 /// shows whether any of them failed.
 ///
 /// # Errors
-/// A signal asked the command to end, or standard output is closed. These failures concern all
-/// references.
+/// A signal asked the command to end, or standard output cannot be written. A signal concerns all
+/// references. The output matters only if no reference failed, because a reader may leave early.
 pub(crate) fn exit(done: Vec<Result<(), Failure>>) -> Result<Exit, Failure> {
     let alone = done.len() == 1;
-    let mut exit = Exit::OK;
+    let (mut exit, mut unwritten) = (Exit::OK, None);
     for failure in done.into_iter().filter_map(Result::err) {
         match failure {
-            Failure::Stopped(_) | Failure::Io(_) => return Err(failure),
+            Failure::Stopped(_) => return Err(failure),
+            Failure::Io(_) => unwritten = Some(failure),
             _ if alone => exit = failure.exit(),
             _ => exit = Exit::PROBLEMS,
         }
     }
-    Ok(exit)
+    match unwritten {
+        Some(failure) if exit == Exit::OK => Err(failure),
+        _ => Ok(exit),
+    }
 }
 
 fn object<'a>(reference: &Reference, outcome: &'a Result<Outcome, Failure>) -> Object<'a> {

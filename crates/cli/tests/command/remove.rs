@@ -1,6 +1,6 @@
 //! `sifcache remove`: which files it removes, and which it never does.
 
-use crate::tree::Tree;
+use crate::tree::{Tree, mode};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::chown;
@@ -197,4 +197,26 @@ fn a_file_system_without_free_inodes() {
     let advice = "No space left on device (os error 28); `sifcache gc` can make space, with --keep \
                   0d at once\n";
     assert!(stderr.contains(advice), "{stderr}");
+}
+
+/// The reader of a pipe may leave early, but whoever waits for the status wants to know the result.
+#[test]
+fn the_status_does_not_depend_on_the_reader_of_the_output() {
+    let Some(tree) = Tree::new() else { return };
+    let program = tree.file("bin/apptainer", b"#!/bin/sh\nexit 1\n");
+    mode(&program, 0o755);
+    let runtime = program.to_str().unwrap();
+    let (reader, pipe) = std::io::pipe().unwrap();
+    drop(reader);
+    let run = |words: &[&str]| {
+        let mut command = sifcache(&tree, words);
+        command.args(["--runtime", runtime]).stdout(pipe.try_clone().unwrap());
+        command.stderr(Stdio::null()).status().unwrap().code()
+    };
+    // Nothing listens on this port.
+    assert_eq!(run(&["add", "localhost:1/o/none:1", "o/good:1"]), Some(1));
+    assert_eq!(run(&["add", "o/good:1"]), Some(0));
+    fs::rename(tree.path("root/o/good:1"), tree.path("root/good:1")).unwrap();
+    tree.image("root/localhost:1/o/i:1", 2);
+    assert_eq!(run(&["refresh", "--check", "--all"]), Some(1));
 }
