@@ -218,6 +218,9 @@ pub(crate) enum Failure {
     /// The registry asks the client to retry after this delay; zero if it states no delay.
     #[error("{message}")]
     Busy { message: String, delay: Duration },
+    /// Another command has locked this name.
+    #[error("another command is working on {0}")]
+    NameInUse(String),
     /// The pull takes too long, for this reason.
     #[error("{0}")]
     TimedOut(String),

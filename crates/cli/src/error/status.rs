@@ -53,6 +53,7 @@ impl Failure {
             | Self::Transfer { .. }
             | Self::Views { .. }
             | Self::AuthFile { .. } => Exit::DATA,
+            Self::NameInUse(_) => Exit::TRY_AGAIN,
             Self::NotInRoot { .. } | Self::NotFoundByJobs { .. } | Self::NotAllowed(_) => {
                 Exit::PROBLEMS
             }

@@ -14,10 +14,16 @@ use super::source::Source;
 use super::step::{NodeFailure, Step, Terms};
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::system::signals;
 use crate::ui::progress::Progress;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The shortest pause before an attempt to send an image on which another command is working.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The state of one staging run.
 pub(crate) struct Transfer<'a, 'p> {
@@ -28,6 +34,8 @@ pub(crate) struct Transfer<'a, 'p> {
     /// The nodes that lack an image, by the image's index in `sources`.
     todo: BTreeMap<usize, Nodes>,
     places: u32,
+    /// A node on which another command is working on an image, and that image.
+    busy: Option<(String, usize)>,
 }
 
 impl<'a, 'p> Transfer<'a, 'p> {
@@ -37,7 +45,7 @@ impl<'a, 'p> Transfer<'a, 'p> {
         progress: &'a Progress,
         outcomes: &'a mut Outcomes<'p>,
     ) -> Self {
-        Self { terms, sources, progress, outcomes, todo: BTreeMap::new(), places: 0 }
+        Self { terms, sources, progress, outcomes, todo: BTreeMap::new(), places: 0, busy: None }
     }
 
     /// Queries all nodes, and sends them the missing images unless `trial` is set.
@@ -50,6 +58,23 @@ impl<'a, 'p> Transfer<'a, 'p> {
         while let Some(nodes) = self.todo.values().next().cloned().filter(|_| !trial) {
             self.round(&nodes)?;
             self.todo.retain(|_, nodes| !nodes.is_empty());
+            self.pause()?;
+        }
+        Ok(())
+    }
+
+    /// Waits for a while if another command is working on an image. That command may be waiting for
+    /// a node of this one, so the locks on all nodes are free meanwhile, and the time is random.
+    fn pause(&mut self) -> Result<(), Failure> {
+        let Some((node, index)) = self.busy.take() else { return Ok(()) };
+        let name = self.sources.get(index).map_or("", |source| source.item.reference.as_str());
+        self.progress.note(&format!("{node}: another command is working on {name}; waiting"));
+        let random = u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs());
+        let pause = PAUSE + Duration::from_nanos(random.saturating_mul(3));
+        let begun = Instant::now();
+        while begun.elapsed() < pause {
+            signals::check()?;
+            thread::sleep(PAUSE / 10);
         }
         Ok(())
     }
@@ -171,7 +196,10 @@ impl<'a, 'p> Transfer<'a, 'p> {
         })?;
         printed?;
         for (node, exit, error) in &failed {
-            self.failed(node, index, *exit, error)?;
+            match *exit {
+                Exit::TRY_AGAIN => self.busy = Some((node.clone(), index)),
+                exit => self.failed(node, index, exit, error)?,
+            }
         }
         silent.iter().try_for_each(|failure| self.node_failed(failure))?;
         Ok(failed.is_empty() && silent.is_empty())

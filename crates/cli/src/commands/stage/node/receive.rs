@@ -11,15 +11,19 @@ use crate::cache::store::{Store, cannot_write};
 use crate::commands::stage;
 use crate::commands::stage::message::Item;
 use crate::error::Failure;
+use crate::system::signals;
 use crate::ui::progress::Progress;
 use sifcache_core::settings::Settings;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Maximum number of progress reports per image, which is limited because many nodes report at the
 /// same time.
 const TIMES: u64 = 20;
+/// How long a node waits for the lock on a name.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The directory for an incoming file, and the lock on its name. Dropping it removes the directory.
 #[derive(Debug)]
@@ -47,7 +51,7 @@ impl Incoming {
         // The lock is taken only after creating the directory. If the root is shared, another node
         // holds the lock until it receives its next request, so waiting for the lock would never
         // end.
-        let lock = store.lock(&name, &|| {})?;
+        let lock = lock(&store, &name)?;
         Ok(Self { store, item: item.clone(), scratch, _lock: lock, reported: 0 })
     }
 
@@ -104,6 +108,19 @@ impl Incoming {
         let sent = (self.item.size, short(&self.item.sha256));
         Err(Failure::Transfer { received, sent })
     }
+}
+
+/// Locks the name, if that is possible soon. Two commands that stage one image to the same nodes can
+/// each hold the lock on a node that the other one waits for. Both then have to release their locks.
+fn lock(store: &Store, name: &str) -> Result<Lock, Failure> {
+    let begun = Instant::now();
+    store.lock_while(name, &|| (), &|| {
+        signals::check()?;
+        match begun.elapsed() > PATIENCE {
+            true => Err(Failure::NameInUse(name.to_owned())),
+            false => Ok(()),
+        }
+    })
 }
 
 /// Reads a file to compute its SHA-256.
@@ -185,5 +202,23 @@ mod tests {
         assert!(root.join(format!("o/i@sha256:{}", "0f".repeat(32))).exists());
         drop(incoming);
         assert_eq!(fs::read_dir(root.join(".sifcache/tmp")).unwrap().count(), 0);
+    }
+
+    /// The other command may be waiting for a name that this one has locked on another node.
+    #[test]
+    fn a_name_that_is_in_use_is_not_waited_for_without_end() {
+        let (directory, store) = store();
+        let file = directory.path().join("sent.sif");
+        sif(&file, 1);
+        let held = store.lock("o/i:1", &|| ()).unwrap();
+        let mut settings = Settings::with_roots(vec![store.root().to_owned()]);
+        settings.untrusted = Untrusted::Accept;
+        let open = || super::Store::open(directory.path(), &settings).unwrap();
+        let failure = Incoming::prepare(open(), &item(&file), "stage.1.1").unwrap_err();
+        assert_eq!(failure.exit(), Exit::TRY_AGAIN, "{failure}");
+        assert_eq!(failure.to_string(), "another command is working on o/i:1");
+        assert_eq!(fs::read_dir(store.state().join("tmp")).unwrap().count(), 0);
+        drop(held);
+        assert!(Incoming::prepare(open(), &item(&file), "stage.1.2").is_ok());
     }
 }
