@@ -50,6 +50,7 @@ mod days;
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/header.rs"]
 mod header;
+#[allow(dead_code, reason = "the command uses more of it")]
 #[rustfmt::skip]
 #[path = "../../../crates/cli/src/events/logs/json.rs"]
 mod json;
