@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, lchown};
 use std::path::Path;
 
 /// The maximum number of attempts to use a directory while other commands remove it.
@@ -50,7 +50,7 @@ fn exists(path: &Path) -> bool {
 }
 
 /// Changes the owner and group of a file to those of the image root if the caller is the superuser,
-/// and otherwise does nothing.
+/// and otherwise does nothing. A link that the owner of the root has put in its place is not followed.
 ///
 /// # Errors
 /// The root cannot be examined or the owner cannot be changed.
@@ -59,7 +59,7 @@ pub(crate) fn give(root: &Path, path: &Path) -> io::Result<()> {
         return Ok(());
     }
     let owner = fs::metadata(root)?;
-    chown(path, Some(owner.uid()), Some(owner.gid()))
+    lchown(path, Some(owner.uid()), Some(owner.gid()))
 }
 
 /// Removes the directories above `path` that have become empty, up to but not including `root`.

@@ -119,7 +119,8 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Gives a lock file of the superuser to the owner of its directory, who could otherwise neither
 /// take the lock nor wait for it. Without permission, as on a file server that maps the superuser to
-/// another user, the file stays as it is.
+/// another user, the file stays as it is, and so does a file that has another name as well: the owner
+/// of the directory could have made a link to any file.
 fn give(path: &Path, file: &File) {
     if !rustix::process::geteuid().is_root() {
         return;
@@ -127,6 +128,7 @@ fn give(path: &Path, file: &File) {
     let owner = path.parent().and_then(|parent| fs::metadata(parent).ok());
     if let (Some(owner), Ok(ours)) = (owner, file.metadata())
         && owner.uid() != ours.uid()
+        && ours.nlink() == 1
     {
         let _ = fchown(file, Some(owner.uid()), Some(owner.gid()));
     }
@@ -188,7 +190,9 @@ pub(crate) fn sweep(directory: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{Lock, is_held, sweep, work};
+    use crate::cache::store::directory;
     use std::fs;
+    use std::os::unix::fs::{MetadataExt as _, chown, symlink};
 
     #[test]
     fn one_holder_at_a_time() {
@@ -235,5 +239,29 @@ mod tests {
         std::mem::forget(lock);
         assert!(Lock::take(&path).unwrap().is_none());
         drop(copy);
+    }
+
+    /// The owner of the directory cannot use root's lock to get a file of root.
+    #[test]
+    fn a_file_with_another_name_keeps_its_owner() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let uid = |name: &str| fs::metadata(path(name)).unwrap().uid();
+        fs::create_dir(path("lock")).unwrap();
+        fs::write(path("file"), "").unwrap();
+        if chown(path("lock"), Some(998), Some(998)).is_err() {
+            assert!(std::env::var_os("CI").is_none(), "this test needs root");
+            eprintln!("skipped: needs root, to make a directory of another user");
+            return;
+        }
+        fs::hard_link(path("file"), path("lock/linked")).unwrap();
+        let linked = Lock::take(&path("lock/linked")).unwrap();
+        assert_eq!(uid("file"), 0);
+        let new = Lock::take(&path("lock/new")).unwrap();
+        assert_eq!(uid("lock/new"), 998);
+        drop((linked, new));
+        symlink(path("file"), path("lock/link")).unwrap();
+        directory::give(&path("lock"), &path("lock/link")).unwrap();
+        assert_eq!(uid("file"), 0);
     }
 }
