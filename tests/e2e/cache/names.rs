@@ -73,7 +73,7 @@ fn ten_thousand_images() {
     assert_eq!(object["total"]["images"], 10_000);
     assert_eq!(object["images"].as_array().unwrap().len(), 10_000);
     let output = done(&site, &["list", "--repo", "group7/team/image3"]);
-    assert!(output.stdout.contains("1 images, 1.08 MiB"), "{output:#?}");
+    assert!(output.stdout.contains("1 image, 1.08 MiB"), "{output:#?}");
     let output = done(&site, &["verify"]);
     assert!(output.stdout.contains("10000 files, 10000 images"), "{output:#?}");
 }

@@ -295,7 +295,11 @@ fn table(entries: &[Entry], roots: &[Listed], now: Timestamp) -> Result<(), Fail
 }
 
 fn summary(total: &Total) -> String {
-    let mut text = format!("{} images, {}\n", total.images, format::size(total.size));
+    let mut text = format!(
+        "{}, {}\n",
+        format::count(total.images, "image", "images"),
+        format::size(total.size)
+    );
     if total.invalid_files > 0 {
         let verify = "see `sifcache verify`";
         text.push_str(&format!("{} files are not valid images: {verify}\n", total.invalid_files));

@@ -73,6 +73,7 @@ Exit status:
    0  the views are current now, even if some names are shared
    1  something else has the name of a link
   64  wrong usage, or the directory is not a view
+  65  the list of views in the image root is damaged
   73  something cannot be written
   74  reading failed
   77  not permitted
