@@ -109,8 +109,8 @@ const DEFAULT_FACILITY: &str = "daemon";
 /// The default of `runtimes=`.
 const RUNTIMES: [&str; 2] = ["singularity", "apptainer"];
 
-/// The default of `lookup_timeout=`: a user who waits accepts it, and it is half of Slurm's default
-/// `UnkillableStepTimeout`, after which a task that cannot be killed drains the node.
+/// The default of `lookup_timeout=`. It is half of Slurm's default `UnkillableStepTimeout`: a task that
+/// cannot be killed within that time drains its node.
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest time of any setting, in seconds: a day.
