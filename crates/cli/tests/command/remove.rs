@@ -215,8 +215,12 @@ fn the_status_does_not_depend_on_the_reader_of_the_output() {
     };
     // Nothing listens on this port.
     assert_eq!(run(&["add", "localhost:1/o/none:1", "o/good:1"]), Some(1));
+    // With --json, the failure itself is written to the closed pipe.
+    assert_eq!(run(&["add", "--json", "localhost:1/o/none:1"]), Some(69));
     assert_eq!(run(&["add", "o/good:1"]), Some(0));
     fs::rename(tree.path("root/o/good:1"), tree.path("root/good:1")).unwrap();
     tree.image("root/localhost:1/o/i:1", 2);
-    assert_eq!(run(&["refresh", "--check", "--all"]), Some(1));
+    for more in [&[] as &[&str], &["--json"]] {
+        assert_eq!(run(&[&["refresh", "--check", "--all"], more].concat()), Some(1), "{more:?}");
+    }
 }
