@@ -122,7 +122,7 @@ pub struct Content {
 /// Reads the header and the descriptor table of a file. `size` is the size of the file in bytes,
 /// and the current position must be the start of the file.
 ///
-/// This takes one read system call if the table is where the runtimes put it, otherwise two.
+/// This takes one read system call if the descriptors are where the runtimes put them, otherwise two.
 ///
 /// # Errors
 /// The file cannot be read, or no runtime can start it on a node of any architecture. The
@@ -171,7 +171,7 @@ fn read(
     accept: &dyn Fn(&'static str) -> Result<(), State>,
     origin: Option<Origin<'_>>,
 ) -> Result<Content, State> {
-    let mut start = [0; sif::USUAL_TABLE_END];
+    let mut start = [0; sif::USUAL_START];
     let start = read_start(file, size, &mut start)?;
     let header = parse(start.first_chunk().ok_or(State::NotSif)?)?;
     if header.architecture != sif::UNKNOWN_ARCHITECTURE {
@@ -180,7 +180,8 @@ fn read(
     let (from, length) = header.table.range()?;
     let table_end = from.saturating_add(length as u64);
     check_size(size, header.data_end.max(table_end))?;
-    let usual = usize::try_from(from).ok().and_then(|from| start.get(from..)?.get(..length));
+    let rest = usize::try_from(from).ok().and_then(|from| start.get(from..)).unwrap_or_default();
+    let usual = rest.get(..length).or(header.table.is_complete(rest).then_some(rest));
     let other = match usual {
         Some(_) => Vec::new(),
         None => read_table(file, from, length)?,

@@ -23,9 +23,10 @@ use std::fmt;
 
 /// Length of the header, in bytes.
 pub const HEADER: usize = 128;
-/// The end of the descriptor table in files that the runtimes create, in bytes from the start of
-/// the file: 48 descriptors from byte 4096 on.
-pub const USUAL_TABLE_END: usize = 4096 + 48 * descriptors::DESCRIPTOR;
+/// The number of bytes at the start of a file that have the header and all descriptors in use, in
+/// files that the runtimes create. Their table begins at byte 4096 and has 48 places, of which an
+/// image uses three or four, from the first one on.
+pub const USUAL_START: usize = 4096 + 14 * descriptors::DESCRIPTOR;
 
 const MAGIC: &[u8] = b"SIF_MAGIC\0";
 const VERSION: &[u8] = b"01\0";
@@ -99,7 +100,9 @@ pub fn parse(header: &[u8; HEADER]) -> Result<Header, Error> {
     }
     let number = |from: usize| integer(field(from, 8)).ok_or(Error::Offsets);
     let data_end = number(112)?.checked_add(number(120)?).ok_or(Error::Offsets)?;
-    let table = Table { count: number(88)?, offset: number(96)?, size: number(104)? };
+    let (count, free) = (number(88)?, integer(field(80, 8)));
+    let used = free.and_then(|free| count.checked_sub(free));
+    let table = Table { count, used, offset: number(96)?, size: number(104)? };
     Ok(Header { architecture: architecture(field(45, 3)), data_end, table })
 }
 
@@ -177,13 +180,17 @@ pub(crate) mod tests {
 
     #[test]
     fn reads_a_header() {
-        let table = Table { offset: 4096, count: 48, size: 28080 };
+        let table = Table { offset: 4096, count: 48, used: Some(3), size: 28080 };
         let expected = Header { architecture: "amd64", data_end: 32176 + 4096, table };
         let mut ordinary = header(b"02", 32176, 4096);
-        for (at, number) in [(88, 48_u64), (96, 4096), (104, 28080)] {
+        for (at, number) in [(80, 45_u64), (88, 48), (96, 4096), (104, 28080)] {
             ordinary[at..at + 8].copy_from_slice(&number.to_le_bytes());
         }
         assert_eq!(parse(&ordinary), Ok(expected));
+        for free in [49, -1_i64] {
+            ordinary[80..88].copy_from_slice(&free.to_le_bytes());
+            assert_eq!(parse(&ordinary).map(|header| header.table.used), Ok(None), "{free}");
+        }
         assert_eq!(parse(&header(b"04", 0, 0)).unwrap().architecture, "arm64");
         assert_eq!(parse(&header(b"99", 0, 0)).unwrap().architecture, "unknown");
     }

@@ -146,7 +146,7 @@ fn image() -> Result<()> {
     let path = testbed::at("ctl", ROOT)?.join(FILE);
     fs::create_dir_all(path.parent().context("no directory")?)?;
     Sif::image().write(&path).with_context(|| path.display().to_string())?;
-    // A launch reads the first 32 KiB, which the table of descriptors occupies in the files of the
-    // runtimes. The file of the fixture ends after one descriptor.
+    // A launch reads the first 12 KiB, which are in each file of the runtimes. The file of the fixture
+    // ends after one descriptor.
     Ok(File::options().write(true).open(&path)?.set_len(64 << 10)?)
 }

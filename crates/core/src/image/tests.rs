@@ -6,7 +6,6 @@ use super::visit::Visit;
 use super::{Root, State};
 use crate::attributes::Attributes;
 use crate::settings::Untrusted;
-use crate::sif::USUAL_TABLE_END;
 use crate::sif::descriptors::tests::{descriptor, partition};
 use crate::sif::descriptors::{DEFINITION, DESCRIPTOR};
 use crate::sif::tests::{file, header};
@@ -260,8 +259,8 @@ fn tables_elsewhere() {
     number(&mut usual, 96, 4096);
     number(&mut usual, 112, 0);
     let place = (33_000, 72);
-    let last = USUAL_TABLE_END - DESCRIPTOR;
-    usual[last..USUAL_TABLE_END].copy_from_slice(&partition((1, 2), &host(), place));
+    let last = 4096 + 47 * DESCRIPTOR;
+    usual[last..last + DESCRIPTOR].copy_from_slice(&partition((1, 2), &host(), place));
     root.file("usual", &usual);
     assert_eq!(root.check("usual"), State::Image, "the last of 48 descriptors");
 
@@ -283,6 +282,33 @@ fn tables_elsewhere() {
     number(&mut behind, 104, u64::MAX >> 1);
     root.file("long", &behind);
     assert_eq!(root.check("long"), State::BadTable);
+}
+
+/// Only the start of a table is read if it has as many descriptors as the header counts.
+#[test]
+fn tables_with_free_places() {
+    let Some(root) = TestRoot::new() else { return };
+    let mut whole = file(&host(), &vec![0; 48 * DESCRIPTOR], &[0; 5000]);
+    number(&mut whole, 96, 4096);
+    number(&mut whole, 112, 0);
+    let check = |whole: &[u8], free: u64| {
+        let mut whole = whole.to_vec();
+        number(&mut whole, 80, free);
+        root.file("image", &whole);
+        root.check("image")
+    };
+    let mut put = |at: usize| {
+        let at = 4096 + at * DESCRIPTOR;
+        whole[at..at + DESCRIPTOR].copy_from_slice(&partition((1, 2), &host(), (33_000, 72)));
+        whole.clone()
+    };
+    let last = put(47);
+    for free in [47, 0, 48, 49, u64::MAX] {
+        assert_eq!(check(&last, free), State::Image, "the last place, {free} free");
+    }
+    let second = put(1);
+    assert_eq!(check(&second, 46), State::NoRootFileSystem, "both are read");
+    assert_eq!(check(&second, 47), State::Image, "the header is believed");
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub struct Table {
     pub offset: u64,
     /// The number of descriptors, in use or not.
     pub count: u64,
+    /// The number of descriptors in use; `None` if the header's number of free ones is invalid.
+    pub used: Option<u64>,
     /// The size of the table, in bytes. The runtime reads no more than this.
     pub size: u64,
 }
@@ -59,6 +61,13 @@ impl Table {
         let length = usize::try_from(length).ok().filter(|_| fits).ok_or(Problem::BadTable)?;
         self.offset.checked_add(length as u64).ok_or(Problem::BadTable)?;
         Ok((self.offset, length))
+    }
+
+    /// Whether the bytes `start` of the table have all descriptors that are in use. The table is
+    /// then as good as read, because the other descriptors are ignored.
+    #[must_use]
+    pub fn is_complete(&self, start: &[u8]) -> bool {
+        self.used.is_some_and(|used| used > 0 && in_use(start).count() as u64 >= used)
     }
 }
 

@@ -148,8 +148,19 @@ fn signatures() {
 }
 
 #[test]
+fn the_descriptors_in_use_are_complete() {
+    let start = [primary(1), vec![0; DESCRIPTOR], descriptor(0x4005, 40960, 1722)].concat();
+    let is_complete = |used| Table { offset: 0, count: 48, used, size: 28080 }.is_complete(&start);
+    for (used, expected) in
+        [(Some(1), true), (Some(2), true), (Some(3), false), (Some(0), false), (None, false)]
+    {
+        assert_eq!(is_complete(used), expected, "{used:?}");
+    }
+}
+
+#[test]
 fn tables() {
-    let range = |offset, count, size| Table { offset, count, size }.range();
+    let range = |offset, count, size| Table { offset, count, used: None, size }.range();
     assert_eq!(range(4096, 48, 28080), Ok((4096, 28080)));
     assert_eq!(range(4096, 48, 1 << 40), Ok((4096, 28080)), "the runtime reads no more than this");
     assert_eq!(range(0, 0, 0), Ok((0, 0)));
