@@ -3,25 +3,35 @@
 
 use sifcache_core::nested::{self, Change};
 use sifcache_core::settings::Nested;
-use std::ffi::CString;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
+
+/// One string of the environment. Those that the shim does not change are not copied: a job can
+/// have thousands, and each launch would pay for the memory.
+pub(crate) type Variable = Cow<'static, CStr>;
 
 /// The variables in their original order, including strings without `=`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Environment(Vec<CString>);
+pub(crate) struct Environment(Vec<Variable>);
 
 impl Environment {
-    pub(crate) fn new(variables: Vec<CString>) -> Self {
-        Self(variables)
+    pub(crate) fn new(variables: impl Iterator<Item = &'static CStr>) -> Self {
+        Self(variables.map(Cow::Borrowed).collect())
     }
 
-    pub(crate) fn variables(&self) -> &[CString] {
+    pub(crate) fn variables(&self) -> &[Variable] {
         &self.0
     }
 
     /// The value of a variable. If the variable occurs twice, the first occurrence counts, as in
     /// getenv(3).
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.iter().find_map(|variable| value(variable, name)).map(<[u8]>::to_vec)
+        value(self.0.get(self.position(name)?)?, name).map(<[u8]>::to_vec)
+    }
+
+    /// The index of the first variable of this name.
+    fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|variable| value(variable, name).is_some())
     }
 
     /// The value of a variable as a number; `None` if it is not a number.
@@ -32,11 +42,12 @@ impl Environment {
     /// Sets a variable, keeping its position, or removes it.
     pub(crate) fn change(&mut self, name: &str, new: Option<&[u8]>) {
         let variable = new.and_then(|new| CString::new([name.as_bytes(), b"=", new].concat()).ok());
-        let place = self.0.iter().position(|variable| value(variable, name).is_some());
-        match (place.and_then(|place| self.0.get_mut(place)), variable) {
-            (Some(old), Some(variable)) => *old = variable,
-            (None, Some(variable)) => self.0.push(variable),
-            (_, None) => self.0.retain(|variable| value(variable, name).is_none()),
+        let old = self.position(name).and_then(|place| self.0.get_mut(place));
+        match (old, variable) {
+            (Some(old), Some(variable)) => *old = Cow::Owned(variable),
+            (None, Some(variable)) => self.0.push(Cow::Owned(variable)),
+            (Some(_), None) => self.0.retain(|variable| value(variable, name).is_none()),
+            (None, None) => {}
         }
     }
 
@@ -49,13 +60,19 @@ impl Environment {
     }
 }
 
-fn value<'a>(variable: &'a CString, name: &str) -> Option<&'a [u8]> {
-    variable.as_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+/// The value of `variable`, if it has this name. Few names have the same length, so most variables
+/// are excluded by a single byte.
+#[inline]
+fn value<'a>(variable: &'a CStr, name: &str) -> Option<&'a [u8]> {
+    let (start, rest) = variable.to_bytes().split_at_checked(name.len())?;
+    let value = rest.strip_prefix(b"=")?;
+    (start == name.as_bytes()).then_some(value)
 }
 
 #[cfg(test)]
 pub(crate) fn environment(variables: &[&str]) -> Environment {
-    Environment(variables.iter().map(|variable| CString::new(*variable).unwrap()).collect())
+    let variables = variables.iter().map(|variable| CString::new(*variable).unwrap());
+    Environment(variables.map(Cow::Owned).collect())
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Executes another program in place of the shim.
 
 use crate::decided::Decided;
-use crate::environment::Environment;
+use crate::environment::{Environment, Variable};
 use crate::{message, process};
 use spank_sifcache::decide::apply::MISSING;
 use std::ffi::{CStr, CString};
 use std::io;
 
 /// A variant of `execve`: its arguments are the program, the argv entries and the variables.
-type Execute = fn(&CStr, &[CString], &[CString]) -> io::Error;
+type Execute = fn(&CStr, &[CString], &[Variable]) -> io::Error;
 
 /// Executes a runtime as a shell would. Returns only if that fails.
 pub(crate) fn become_runtime(
@@ -59,7 +59,11 @@ fn execute_with_image(
 }
 
 /// Executes a program, including a script without an interpreter line, as execvp(3) does.
-fn execute_like_a_shell(program: &CStr, arguments: &[CString], variables: &[CString]) -> io::Error {
+fn execute_like_a_shell(
+    program: &CStr,
+    arguments: &[CString],
+    variables: &[Variable],
+) -> io::Error {
     let error = process::execute(program, arguments, variables);
     if error.raw_os_error() != Some(libc::ENOEXEC) {
         return error;

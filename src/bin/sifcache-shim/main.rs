@@ -48,9 +48,10 @@ mod runtime;
 mod settings;
 mod task;
 
+use environment::Environment;
 use std::ffi::CString;
 
 /// Runs the shim. The C entry point in `process.rs` calls this.
-fn start(arguments: &[CString], variables: Vec<CString>) -> i32 {
-    plan::run(arguments, variables)
+fn start(arguments: &[CString], environment: Environment) -> i32 {
+    plan::run(arguments, environment)
 }

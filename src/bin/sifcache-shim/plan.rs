@@ -15,8 +15,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 
 /// Runs the shim. Returns an exit status if no program could be executed.
-pub(crate) fn run(arguments: &[CString], variables: Vec<CString>) -> i32 {
-    let mut environment = Environment::new(variables);
+pub(crate) fn run(arguments: &[CString], mut environment: Environment) -> i32 {
     let target = environment.get(RUNTIME).filter(|_| !process::is_privileged());
     let target = target.and_then(|path| CString::new(path).ok());
     environment.change(RUNTIME, None);

@@ -9,10 +9,11 @@
 pub(crate) mod files;
 pub(crate) mod signals;
 
+use crate::environment::{Environment, Variable};
 use crate::{exit_status, start};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::io::{self, Write as _};
-use std::{panic, ptr};
+use std::{iter, panic, ptr};
 
 unsafe extern "C" {
     /// environ(7)
@@ -44,33 +45,33 @@ extern "C" fn main(_argc: c_int, argv: *const *const c_char) -> c_int {
     // A panic message would go to the job's stderr. After a panic, `decided.rs` continues without
     // the cache.
     panic::set_hook(Box::new(|_| {}));
-    // SAFETY: libc has set up the array, and no other thread changes it.
-    let arguments = unsafe { strings(argv) };
+    // SAFETY: libc has set up the array, and nothing changes it.
+    let arguments: Vec<CString> = unsafe { strings(argv) }.map(CStr::to_owned).collect();
     // SAFETY: libc has initialized this variable, and nothing changes it.
     let variables = unsafe { environ };
-    // SAFETY: as for the arguments.
-    let variables = unsafe { strings(variables) };
-    panic::catch_unwind(|| start(&arguments, variables)).unwrap_or(exit_status::FAILED)
+    // SAFETY: as for the arguments; the shim never calls setenv(3) or putenv(3).
+    let environment = Environment::new(unsafe { strings(variables) });
+    panic::catch_unwind(|| start(&arguments, environment)).unwrap_or(exit_status::FAILED)
 }
 
 /// Returns the strings of an array that ends with a null pointer.
 ///
 /// # Safety
-/// `next` is null or points to such an array of C strings.
-unsafe fn strings(mut next: *const *const c_char) -> Vec<CString> {
-    let mut strings = Vec::new();
-    while !next.is_null() {
-        // SAFETY: `next` points into the array: the null pointer at the end stops this loop.
-        let string = unsafe { next.read() };
+/// `next` is null or points to such an array of C strings, which stay valid and unchanged until this
+/// process ends.
+unsafe fn strings(mut next: *const *const c_char) -> impl Iterator<Item = &'static CStr> {
+    iter::from_fn(move || {
+        // SAFETY: `next` is not null and points into the array: it never moves past the null
+        // pointer at the end.
+        let string = if next.is_null() { ptr::null() } else { unsafe { next.read() } };
         if string.is_null() {
-            break;
+            return None;
         }
-        // SAFETY: the pointer is not null, so it points to a C string.
-        strings.push(unsafe { CStr::from_ptr(string) }.to_owned());
         // SAFETY: this entry is not the null pointer at the end, so another entry follows.
         next = unsafe { next.add(1) };
-    }
-    strings
+        // SAFETY: the pointer is not null, so it points to a C string, which stays valid.
+        Some(unsafe { CStr::from_ptr(string) })
+    })
 }
 
 /// The path by which this program was executed, as passed to the kernel: getauxval(3).
@@ -118,8 +119,8 @@ pub(crate) fn write_stderr(text: &str) {
 }
 
 /// Executes another program in place of this one. Returns only if that fails.
-pub(crate) fn execute(path: &CStr, arguments: &[CString], environment: &[CString]) -> io::Error {
-    let [arguments, environment] = [arguments, environment].map(pointers);
+pub(crate) fn execute(path: &CStr, arguments: &[CString], environment: &[Variable]) -> io::Error {
+    let (arguments, environment) = (pointers(arguments), pointers(environment));
     // This is not libc's `execve`, because the interposer would redirect that to the shim again.
     //
     // SAFETY: the path is a valid C string, and both arrays hold C strings and end with a null
@@ -130,6 +131,6 @@ pub(crate) fn execute(path: &CStr, arguments: &[CString], environment: &[CString
     io::Error::last_os_error()
 }
 
-fn pointers(strings: &[CString]) -> Vec<*const c_char> {
-    strings.iter().map(|string| string.as_ptr()).chain([ptr::null()]).collect()
+fn pointers(strings: &[impl AsRef<CStr>]) -> Vec<*const c_char> {
+    strings.iter().map(|string| string.as_ref().as_ptr()).chain([ptr::null()]).collect()
 }
