@@ -49,10 +49,16 @@ pub(super) unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<I
 /// # Safety
 /// As for [`strings`].
 unsafe fn value<'a>(array: *const *const c_char, name: &str) -> Option<&'a [u8]> {
+    let first = name.bytes().next()?;
     // SAFETY: the caller guarantees such an array.
     let mut pointers = unsafe { pointers(array) };
-    // SAFETY: the pointer is not null, so the caller guarantees a C string that is valid for `'a`.
-    pointers.find_map(|string| unsafe { value_in(string, name) })
+    pointers.find_map(|string| {
+        // SAFETY: a C string has at least one byte, if only the null byte.
+        let [byte] = unsafe { string.read() }.to_ne_bytes();
+        // SAFETY: the pointer is not null, so the caller guarantees a C string that is valid for
+        // `'a`.
+        (byte == first).then(|| unsafe { value_in(string, name) })?
+    })
 }
 
 /// The value in `string`, if it has the form `NAME=VALUE`.
