@@ -43,41 +43,52 @@ pub(super) unsafe fn strings<'a>(array: *const *const c_char) -> impl Iterator<I
 /// The value of a variable in an array of strings of the form `NAME=VALUE`. The first match counts,
 /// as in getenv(3).
 ///
-/// Most strings differ from the name in their first byte. Their lengths are therefore not needed: a
-/// task reads several variables, and its environment can have hundreds.
+/// Most strings differ from the name in one of their first two bytes. Their lengths are therefore not
+/// needed: a task reads several variables, and its environment can have hundreds.
 ///
 /// # Safety
 /// As for [`strings`].
 unsafe fn value<'a>(array: *const *const c_char, name: &str) -> Option<&'a [u8]> {
-    let first = name.bytes().next()?;
     // SAFETY: the caller guarantees such an array.
     let mut pointers = unsafe { pointers(array) };
-    pointers.find_map(|string| {
-        // SAFETY: a C string has at least one byte, if only the null byte.
-        let [byte] = unsafe { string.read() }.to_ne_bytes();
-        // SAFETY: the pointer is not null, so the caller guarantees a C string that is valid for
-        // `'a`.
-        (byte == first).then(|| unsafe { value_in(string, name) })?
-    })
+    // SAFETY: the pointer is not null, so the caller guarantees a C string that is valid for `'a`.
+    pointers.find_map(|string| unsafe { value_in(string, name.as_bytes()) })
 }
 
 /// The value in `string`, if it has the form `NAME=VALUE`.
 ///
 /// # Safety
 /// `string` is a C string that is valid and unchanged during `'a`.
-unsafe fn value_in<'a>(string: *const c_char, name: &str) -> Option<&'a [u8]> {
+#[inline]
+unsafe fn value_in<'a>(string: *const c_char, name: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = name.split_at_checked(2).unwrap_or((name, &[]));
+    // SAFETY: the caller guarantees a C string.
+    let next = unsafe { behind(string, start) }?;
+    // SAFETY: this is the rest of the same string.
+    let next = unsafe { behind(next, rest) }?;
+    // SAFETY: as above.
+    let next = unsafe { behind(next, b"=") }?;
+    // SAFETY: as above.
+    Some(unsafe { CStr::from_ptr(next) }.to_bytes())
+}
+
+/// The rest of `string` behind `start`; `None` if it begins differently.
+///
+/// # Safety
+/// `string` is a C string.
+#[inline]
+unsafe fn behind(string: *const c_char, start: &[u8]) -> Option<*const c_char> {
     let mut next = string;
-    for expected in name.bytes().chain([b'=']) {
+    for expected in start {
         // SAFETY: no byte before this one was the null byte, so the string has this one, too.
         let [byte] = unsafe { next.read() }.to_ne_bytes();
-        if byte != expected || byte == 0 {
+        if byte != *expected || byte == 0 {
             return None;
         }
         // SAFETY: the byte is not the null byte, so another one follows.
         next = unsafe { next.add(1) };
     }
-    // SAFETY: `next` points into the string, not behind its null byte.
-    Some(unsafe { CStr::from_ptr(next) }.to_bytes())
+    Some(next)
 }
 
 impl Handle {
