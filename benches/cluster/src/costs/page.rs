@@ -11,7 +11,8 @@ const TITLE: &str = "# Costs above a floor
 before the runtime. Each row compares sifcache with such a floor, which was measured in the same run; the variants took
 turns. The column *at least* has, above the floor, the cost of a plugin or program that decides nothing: it makes the
 system calls or sets the variables of its row, in C, or only catches panics, in Rust. Values are medians. For a
-difference of whole programs, the 95 % confidence interval is in parentheses.
+difference of whole programs, the 95 % confidence interval is in parentheses. After they were installed, the kernel read
+all files again, as after a boot.
 
 ";
 
