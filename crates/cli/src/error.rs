@@ -42,6 +42,12 @@ pub(crate) enum Failure {
         "{option}{}: not an image root; the image roots are {}", show(.path), list(.roots)
     )]
     NotAnImageRoot { option: &'static str, path: PathBuf, roots: Vec<PathBuf> },
+    /// The path is in an image root that is nested in the one to change.
+    #[error(
+        "{} is in {}, an image root of its own, so it is no file of {}", show(.path), show(.other),
+        show(.root)
+    )]
+    OtherRoot { path: PathBuf, root: PathBuf, other: PathBuf },
     /// The path is in an image root that another tool fills.
     #[error(
         "{option}{}: image_root={layout}={} is filled by another tool, so sifcache only reads it",

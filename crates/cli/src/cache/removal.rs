@@ -193,6 +193,7 @@ mod tests {
     use crate::cache::store::retention::Retention;
     use crate::cache::store::tests::{sif, store};
     use jiff::SignedDuration;
+    use sifcache_core::settings::Settings;
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -200,7 +201,8 @@ mod tests {
 
     /// The removals of all images.
     fn all(store: &Store) -> Vec<Removal> {
-        let inventory = inventory(store.root()).unwrap();
+        let settings = Settings::with_roots(vec![store.root().to_owned()]);
+        let inventory = inventory(&settings, store.root()).unwrap();
         inventory.images.iter().map(|image| Removal::whole(&inventory, image)).collect()
     }
 

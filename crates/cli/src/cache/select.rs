@@ -3,6 +3,7 @@
 use crate::cache::image_name;
 use crate::cache::store::STATE;
 use crate::cache::store::file::Files;
+use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::scan::{self, Image};
 use crate::cache::usage::UsageIndex;
 use crate::error::Failure;
@@ -25,22 +26,24 @@ pub(crate) struct Inventory {
     pub(crate) usage: UsageIndex,
 }
 
-/// Scans an image root. A root that does not exist counts as empty, because a node may lack it.
+/// Scans an image root, without the files of the site's other roots. A root that does not exist counts
+/// as empty, because a node may lack it.
 ///
 /// # Errors
 /// A directory cannot be read.
-pub(crate) fn inventory(root: &Path) -> Result<Inventory, Failure> {
-    let images = scan::each(root, &files(root)?, &|_, image| Some(image)).0;
+pub(crate) fn inventory(settings: &Settings, root: &Path) -> Result<Inventory, Failure> {
+    let images =
+        scan::each(root, &files(root, &OtherRoots::of(settings, root))?, &|_, image| Some(image)).0;
     let usage = UsageIndex::load(root);
     Ok(Inventory { root: root.to_owned(), images, usage })
 }
 
-/// Finds the files under an image root. A root that does not exist counts as empty.
+/// Finds the files under an image root, without those of other roots. A root that does not exist counts as empty.
 ///
 /// # Errors
 /// A directory cannot be read.
-pub(crate) fn files(root: &Path) -> Result<Files, Failure> {
-    match scan::files(root) {
+fn files(root: &Path, others: &OtherRoots) -> Result<Files, Failure> {
+    match scan::files(root, others) {
         Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
             Ok(Files::default())
         }
@@ -52,8 +55,8 @@ pub(crate) fn files(root: &Path) -> Result<Files, Failure> {
 ///
 /// # Errors
 /// A directory cannot be read for another reason.
-pub(crate) fn accessible_files(root: &Path) -> Result<Files, Failure> {
-    match scan::accessible_files(root, &|| (), &mut Vec::new()) {
+pub(crate) fn accessible_files(root: &Path, others: &OtherRoots) -> Result<Files, Failure> {
+    match scan::accessible_files(root, others, &|| (), &mut Vec::new()) {
         Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
             Ok(Files::default())
         }
@@ -111,7 +114,7 @@ fn is_any_of(references: &[Reference], repository: &str) -> bool {
 /// The names of the files under `root` that the reference `word` leads to. If `word` is the
 /// absolute path of a file under `root`, the result is only the name of that file, so a file can
 /// also be selected if no reference leads to it. The result is empty if no file under `root` has
-/// such a name.
+/// such a name, or if the file belongs to another root below `root`.
 ///
 /// # Errors
 /// `word` is neither a valid reference nor the path of a file that can be an image of a root.
@@ -120,8 +123,9 @@ pub(crate) fn names(settings: &Settings, root: &Path, word: &str) -> Result<Vec<
         return name_of_file(settings, root, site::plain(Path::new(word))?);
     }
     let reference = image_name::parse(word)?;
-    let all = candidate::names(&reference);
-    Ok(all.into_iter().filter(|name| is_file(&root.join(name))).collect())
+    let others = OtherRoots::of(settings, root);
+    let is_there = |name: &String| is_file(&root.join(name)) && is_own(&others, root, name);
+    Ok(candidate::names(&reference).into_iter().filter(is_there).collect())
 }
 
 /// The name of the file with this path, if there is such a file under `root`.
@@ -144,7 +148,14 @@ fn name_of_file(settings: &Settings, root: &Path, path: PathBuf) -> Result<Vec<S
     if metadata.is_dir() {
         return Err(Failure::NotAnImage { path, what: "a directory" });
     }
-    Ok(name.to_str().map(str::to_owned).into_iter().collect())
+    let others = OtherRoots::of(settings, root);
+    let name = name.to_str().filter(|name| is_own(&others, root, name));
+    Ok(name.map(str::to_owned).into_iter().collect())
+}
+
+/// Whether the file called `name` under `root` does not belong to another root.
+fn is_own(others: &OtherRoots, root: &Path, name: &str) -> bool {
+    root.join(name).parent().and_then(|directory| others.around(directory)).is_none()
 }
 
 fn is_file(path: &Path) -> bool {

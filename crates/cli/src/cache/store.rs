@@ -36,6 +36,7 @@ pub(crate) mod file;
 pub(crate) mod lock;
 pub(crate) mod metadata;
 pub(crate) mod names;
+pub(crate) mod other_roots;
 pub(crate) mod path_trust;
 pub(crate) mod place;
 pub(crate) mod retention;
@@ -45,6 +46,7 @@ pub(crate) mod scratch;
 use crate::error::Failure;
 use architecture::Architecture;
 use jiff::Timestamp;
+use other_roots::OtherRoots;
 use sha2::{Digest as _, Sha256};
 use sifcache_core::image::Root;
 use sifcache_core::settings::{Settings, Untrusted};
@@ -65,6 +67,7 @@ pub(crate) struct Store {
     root: PathBuf,
     untrusted: Untrusted,
     architecture: Architecture,
+    others: OtherRoots,
 }
 
 impl Store {
@@ -89,7 +92,8 @@ impl Store {
         architecture: Architecture,
     ) -> Result<Self, Failure> {
         let untrusted = settings.untrusted;
-        let store = Self { root: root.to_owned(), untrusted, architecture };
+        let others = OtherRoots::of(settings, root);
+        let store = Self { root: root.to_owned(), untrusted, architecture, others };
         if let Some(problem) = Root::enter(root, settings.untrusted).problem() {
             let problem = problem.to_string();
             return Err(Failure::ImageRoot { path: root.to_owned(), problem });
@@ -141,12 +145,22 @@ impl Store {
         self.root.join(name)
     }
 
-    /// Checks that no other user can redirect the directory of `name` while a command changes it.
+    /// Checks that no other user can redirect the directory of `name` while a command changes it,
+    /// and that the directory does not belong to another image root.
     ///
     /// # Errors
-    /// Another user can do so; the message names the user and the remedy.
+    /// Another user can do so, or it is part of another root; the message says which, and the remedy.
     pub(crate) fn guard(&self, name: &str) -> Result<(), Failure> {
-        path_trust::refuse(self.path(name).parent().unwrap_or(self.root()))
+        let path = self.path(name);
+        let directory = path.parent().unwrap_or(self.root());
+        path_trust::refuse(directory)?;
+        match self.others.around(directory) {
+            Some(other) => {
+                let other = other.to_owned();
+                Err(Failure::OtherRoot { path, root: self.root.clone(), other })
+            }
+            None => Ok(()),
+        }
     }
 
     /// The path of the hidden directory.

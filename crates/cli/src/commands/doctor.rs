@@ -18,6 +18,7 @@ mod login;
 mod login_node;
 mod mounts;
 mod nested;
+mod nested_roots;
 mod owners;
 mod plugin;
 mod plugstack;

@@ -107,7 +107,7 @@ pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
 }
 
 fn collect(args: &Gc, settings: &Settings, root: &PathBuf) -> Result<Exit, Failure> {
-    let mut inventory = select::inventory(root)?;
+    let mut inventory = select::inventory(settings, root)?;
     usage_from_logs::learn(&args.logs, [(root, &mut inventory.usage)].into_iter())?;
     let removals = choose(args, settings, &inventory, Timestamp::now())?;
     let exit = args.manner.remove(settings, root, removals, args.change.keep)?;

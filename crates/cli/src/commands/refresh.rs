@@ -134,7 +134,7 @@ fn refresh(
     root: &Path,
     names: &mut Option<Names>,
 ) -> Result<Exit, Failure> {
-    let inventory = select::inventory(root)?;
+    let inventory = select::inventory(settings, root)?;
     let architecture = architecture::wanted(root, args.pull.arch)?;
     let items = items(args, settings, &inventory, architecture)?;
     let all = items.iter().map(|item| item.name.clone());

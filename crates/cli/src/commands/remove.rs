@@ -54,7 +54,7 @@ The JSON object is described in docs/json.md.";
 pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
-    let inventory = select::inventory(&root)?;
+    let inventory = select::inventory(&settings, &root)?;
     let mut removals: Vec<Removal> = Vec::new();
     for word in &args.references {
         let names = select::names(&settings, &root, word)?;

@@ -65,7 +65,7 @@ impl Room<'_> {
         if space.max.is_none() && without_budget.is_met() {
             return Ok(Ok(()));
         }
-        let inventory = select::inventory(self.store.root())?;
+        let inventory = select::inventory(self.settings, self.store.root())?;
         let plan = Plan::new(space, Used { level, images: self.images(&inventory) }, bytes);
         if plan.is_met() {
             return Ok(Ok(()));

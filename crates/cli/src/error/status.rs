@@ -17,6 +17,7 @@ impl Failure {
             | Self::NotAnImage { .. }
             | Self::NotAnImageRoot { .. }
             | Self::ForeignRoot { .. }
+            | Self::OtherRoot { .. }
             | Self::NoOwnRoot(_)
             | Self::NoConfirmation
             | Self::EmptyPeriod { .. }

@@ -30,6 +30,7 @@ pub(crate) const VIEW_SHARED_NAME: &str = "view-shared-name";
 pub(crate) const STRAY: &str = "stray";
 pub(crate) const GROUP_ONLY: &str = "group-only";
 pub(crate) const LINK_LOOP: &str = "link-loop";
+pub(crate) const OTHER_ROOT: &str = "other-root";
 pub(crate) const IN_PROGRESS: &str = "in-progress";
 pub(crate) const KEPT: &str = "kept";
 pub(crate) const UNKNOWN_SIGNER: &str = "unknown-signer";

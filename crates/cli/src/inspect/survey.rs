@@ -10,6 +10,7 @@ use super::paths::Paths;
 use super::{duplicates, hidden, misnamed, orphans, records, tree, views};
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::store::architecture::{self, Architecture};
+use crate::cache::store::other_roots::OtherRoots;
 use crate::error::Failure;
 use crate::system::timeout::{self, Outcome, Watchdog};
 use rayon::prelude::*;
@@ -39,9 +40,15 @@ pub(crate) struct Survey {
 /// A signal asked the command to stop.
 pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, Failure> {
     let mut all = Survey::default();
+    let answering = answering(settings, timeout)?;
     for (index, root) in settings.image_roots.iter().enumerate() {
-        let (path, untrusted) = (root.clone(), settings.untrusted);
-        match timeout::wait(timeout, move |watchdog| one_root(index, &path, untrusted, watchdog))? {
+        if !answering.contains(root) {
+            all.findings.push(stuck(root, timeout));
+            continue;
+        }
+        let (path, untrusted, roots) = (root.clone(), settings.untrusted, answering.clone());
+        let work = move |watchdog: &Watchdog| one_root(index, &path, &roots, untrusted, watchdog);
+        match timeout::wait(timeout, work)? {
             Outcome::Done(survey) => {
                 all.add_files(survey.files);
                 all.findings.extend(survey.findings);
@@ -67,6 +74,27 @@ pub(crate) fn survey(settings: &Settings, timeout: Duration) -> Result<Survey, F
         }
     }
     Ok(all)
+}
+
+/// The roots of the site that respond, also those that other tools fill. A walk compares directories
+/// with the other roots, and a root that hangs must not delay the walk of another one.
+///
+/// # Errors
+/// A signal asked the command to stop.
+fn answering(settings: &Settings, timeout: Duration) -> Result<Vec<PathBuf>, Failure> {
+    let roots = settings.search_path().map(|(path, _)| path.to_owned());
+    let roots: Vec<PathBuf> = roots.collect();
+    if roots.len() < 2 {
+        return Ok(roots);
+    }
+    let mut answering = Vec::new();
+    for root in roots {
+        let path = root.clone();
+        if let Outcome::Done(_) = timeout::wait(timeout, move |_| fs::metadata(path).is_ok())? {
+            answering.push(root);
+        }
+    }
+    Ok(answering)
 }
 
 /// The finding for a path that did not respond in time.
@@ -106,19 +134,31 @@ impl Survey {
     }
 }
 
-fn one_root(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) -> Survey {
+fn one_root(
+    index: usize,
+    path: &Path,
+    roots: &[PathBuf],
+    untrusted: Untrusted,
+    watchdog: &Watchdog,
+) -> Survey {
+    let others = OtherRoots::among(roots.iter().map(PathBuf::as_path), path);
     // Each root has its own thread pool, so that hung threads of one root do not reduce the number
     // of threads for the next root.
-    let work = || look(index, path, untrusted, watchdog);
+    let work = || look(index, (path, &others), untrusted, watchdog);
     match rayon::ThreadPoolBuilder::new().build() {
         Ok(pool) => pool.install(work),
         Err(_) => work(),
     }
 }
 
-fn look(index: usize, path: &Path, untrusted: Untrusted, watchdog: &Watchdog) -> Survey {
+fn look(
+    index: usize,
+    (path, others): (&Path, &OtherRoots),
+    untrusted: Untrusted,
+    watchdog: &Watchdog,
+) -> Survey {
     let root = watchdog.at(path, || Root::enter(path, untrusted));
-    let tree = tree::walk(path, watchdog);
+    let tree = tree::walk(path, others, watchdog);
     let (findings, is_partial) = (tree.findings, tree.is_partial);
     let mut directory_access = access(path, &tree.paths, watchdog);
     let declared = watchdog.at(path, || architecture::declared(path));

@@ -1,10 +1,12 @@
 //! Lists the files under an image root, even if parts of it cannot be read. Several threads list
 //! directories at the same time.
 
-use super::finding::{Finding, LINK_LOOP};
+use super::finding::{Finding, LINK_LOOP, OTHER_ROOT};
 use super::paths::Paths;
 use crate::cache::store::STATE;
+use crate::cache::store::other_roots::OtherRoots;
 use crate::system::timeout::Watchdog;
+use crate::ui::escape::escape_for_terminal;
 use rayon::Scope;
 use sifcache_core::image::State;
 use std::fs::{self, DirEntry};
@@ -26,10 +28,11 @@ pub(crate) struct Tree {
     pub(crate) is_partial: bool,
 }
 
-/// Walks through `root`. Symbolic links to directories are followed, as in a lookup.
-pub(crate) fn walk(root: &Path, watchdog: &Watchdog) -> Tree {
+/// Walks through `root`, but not through what belongs to the other roots. Symbolic links to
+/// directories are followed, as in a lookup.
+pub(crate) fn walk(root: &Path, others: &OtherRoots, watchdog: &Watchdog) -> Tree {
     let tree = Tree { paths: Paths::below(root), ..Tree::default() };
-    let walk = Walk { root, watchdog, tree: Mutex::new(tree) };
+    let walk = Walk { root, others, watchdog, tree: Mutex::new(tree) };
     rayon::scope(|scope| walk.list(scope, root.to_owned(), Jumps::default()));
     let mut tree = walk.tree.into_inner().unwrap_or_else(PoisonError::into_inner);
     tree.paths.sort();
@@ -42,6 +45,7 @@ type Jumps = Arc<Vec<PathBuf>>;
 
 struct Walk<'a> {
     root: &'a Path,
+    others: &'a OtherRoots,
     watchdog: &'a Watchdog,
     tree: Mutex<Tree>,
 }
@@ -71,6 +75,10 @@ impl<'a> Walk<'a> {
             }
         }
         for below in listed.directories {
+            if let Some(other) = self.watchdog.at(&below, || self.others.at(&below)) {
+                self.leave(&below, other);
+                continue;
+            }
             let jumps = Arc::clone(&jumps);
             scope.spawn(move |scope| self.list(scope, below, jumps));
         }
@@ -122,6 +130,10 @@ impl<'a> Walk<'a> {
             listed.others.add(path, true);
             return None;
         };
+        if let Some(other) = self.watchdog.at(path, || self.others.behind(path)) {
+            self.leave(path, other);
+            return None;
+        }
         let mut jumps = jumps.to_vec();
         jumps.push(parent);
         if jumps.iter().any(|jump| jump.starts_with(&target)) {
@@ -130,6 +142,13 @@ impl<'a> Walk<'a> {
             return None;
         }
         Some(Arc::new(jumps))
+    }
+
+    /// Notes a directory that belongs to another root, where its files are checked.
+    fn leave(&self, directory: &Path, other: &Path) {
+        let other = escape_for_terminal(other);
+        let what = format!("its files belong to the image root {other}, not to this one");
+        self.tree().findings.push(Finding::note(OTHER_ROOT, directory, what, ""));
     }
 
     /// Adds the finding about a directory that is not searched.
@@ -161,7 +180,7 @@ impl Listed {
 
 #[cfg(test)]
 mod tests {
-    use super::{Watchdog, walk};
+    use super::{OtherRoots, Watchdog, walk};
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -183,7 +202,7 @@ mod tests {
         symlink("../a", path("c/to-a")).unwrap();
         symlink("../c", path("a/to-c")).unwrap();
         symlink("box", path("boxed")).unwrap();
-        let tree = walk(root.path(), &Watchdog::default());
+        let tree = walk(root.path(), &OtherRoots::default(), &Watchdog::default());
         let names = ["a/f", "c/to-a/f", "dangling", "o/.sifcache/y"];
         let numbers = 0..tree.paths.len();
         let paths = numbers.clone().map(|number| tree.paths.get(number).to_path_buf());

@@ -6,6 +6,7 @@ use super::page::{Number, Page};
 use crate::cache::fill_level::FillLevel;
 use crate::cache::runs::{self, Command, Run};
 use crate::cache::select;
+use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::retention;
 use crate::cache::store::scan::{self, Image};
 use crate::cache::usage::UsageIndex;
@@ -92,6 +93,8 @@ pub(crate) fn show(
     now: Timestamp,
 ) -> Vec<String> {
     let mut notes = Vec::new();
+    let answering =
+        || roots.iter().filter(|root| root.level.is_ok()).map(|root| root.path.as_path());
     for root in roots.iter().filter(|root| !root.is_repeated) {
         let shown = root.level.clone().and_then(|level| {
             let add = &mut |metric: &Metric, number: Number| {
@@ -101,7 +104,9 @@ pub(crate) fn show(
             match root.is_foreign {
                 true => Ok(()),
                 false => {
-                    content(add, &root.path, unused_for, now).map_err(|error| error.to_string())
+                    let others = OtherRoots::among(answering(), &root.path);
+                    content(add, (&root.path, &others), unused_for, now)
+                        .map_err(|error| error.to_string())
                 }
             }
         });
@@ -145,11 +150,11 @@ struct Counted {
 
 fn content(
     add: Add<'_>,
-    root: &Path,
+    (root, others): (&Path, &OtherRoots),
     unused_for: SignedDuration,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let files = select::accessible_files(root)?;
+    let files = select::accessible_files(root, others)?;
     let usage = UsageIndex::load(root);
     let tags = runs::load(root, Command::Refresh).ok().flatten().map(|run| run.tags);
     let (images, invalid) = scan::each(root, &files, &|_, image: Image| {

@@ -21,6 +21,7 @@ mod list;
 mod logs;
 mod metrics;
 mod namespaces;
+mod nested_roots;
 mod partial_logs;
 mod period;
 mod real_files;

@@ -273,6 +273,7 @@ pub(super) fn architecture(
 mod tests {
     use super::{BATCH, Directory, Files, architecture};
     use crate::cache::store::names::names;
+    use crate::cache::store::other_roots::OtherRoots;
     use crate::cache::store::tests::{sif, store};
     use rustix::fs::{CWD, Mode, mkfifoat};
     use sif_fixture::SMALLEST;
@@ -282,7 +283,7 @@ mod tests {
     use std::path::Path;
 
     fn files(root: &Path) -> Files {
-        Files::of(root, names(root).unwrap(), &|| ())
+        Files::of(root, names(root, &OtherRoots::default()).unwrap(), &|| ())
     }
 
     fn first_names(files: &Files) -> Vec<&str> {

@@ -3,10 +3,11 @@
 //! A cache can contain hundreds of thousands of names, so they do not get a string each.
 
 use super::STATE;
+use super::other_roots::OtherRoots;
 use rayon::prelude::*;
 use std::io;
 use std::path::{Path, PathBuf};
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 /// Sorted names relative to an image root.
 #[derive(Debug, Default)]
@@ -78,13 +79,13 @@ pub(super) fn split(name: &str) -> (&str, &str) {
     name.rsplit_once('/').unwrap_or(("", name))
 }
 
-/// The names of everything under `root` that is not a directory, except `.sifcache`. Symbolic
-/// links to directories are followed, as in a lookup.
+/// The names of everything under `root` that is not a directory, except `.sifcache` and what belongs
+/// to one of the other image roots. Symbolic links to directories are followed, as in a lookup.
 ///
 /// # Errors
 /// A directory cannot be read: its path and the cause.
-pub(crate) fn names(root: &Path) -> Result<Names, (PathBuf, io::Error)> {
-    walk(root, &|| (), None)
+pub(crate) fn names(root: &Path, others: &OtherRoots) -> Result<Names, (PathBuf, io::Error)> {
+    walk(root, others, &|| (), None)
 }
 
 /// Like [`names`], for a caller who may not read every directory: those below `root` that are
@@ -94,20 +95,22 @@ pub(crate) fn names(root: &Path) -> Result<Names, (PathBuf, io::Error)> {
 /// A directory cannot be read for another reason, or `root` itself is closed.
 pub(crate) fn accessible_names(
     root: &Path,
+    others: &OtherRoots,
     progress: &dyn Fn(),
     closed: &mut Vec<PathBuf>,
 ) -> Result<Names, (PathBuf, io::Error)> {
-    walk(root, progress, Some(closed))
+    walk(root, others, progress, Some(closed))
 }
 
 fn walk(
     root: &Path,
+    others: &OtherRoots,
     progress: &dyn Fn(),
     mut closed: Option<&mut Vec<PathBuf>>,
 ) -> Result<Names, (PathBuf, io::Error)> {
     let walk = WalkDir::new(root).min_depth(1).follow_links(true).into_iter();
     let mut names = Names::default();
-    for entry in walk.filter_entry(|e| !(e.depth() == 1 && e.file_name() == STATE)) {
+    for entry in walk.filter_entry(|entry| is_part(entry, others)) {
         progress();
         let path = match entry {
             Ok(entry) if entry.file_type().is_dir() => continue,
@@ -128,6 +131,19 @@ fn walk(
     }
     names.sort();
     Ok(names)
+}
+
+/// Whether an entry is part of the root: neither the hidden directory nor of another root.
+fn is_part(entry: &DirEntry, others: &OtherRoots) -> bool {
+    if entry.depth() == 1 && entry.file_name() == STATE {
+        return false;
+    }
+    let other = match (entry.file_type().is_dir(), entry.path_is_symlink()) {
+        (false, _) => None,
+        (true, false) => others.at(entry.path()),
+        (true, true) => others.behind(entry.path()),
+    };
+    other.is_none()
 }
 
 /// The path of a symbolic link that is dangling or part of a cycle, or that leads to a place that
@@ -157,7 +173,7 @@ fn unreadable(root: &Path, error: walkdir::Error) -> (PathBuf, io::Error) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Names, names};
+    use super::{Names, OtherRoots, names};
     use crate::cache::store::tests::{sif, store};
     use std::ffi::OsStr;
     use std::fs;
@@ -179,7 +195,7 @@ mod tests {
         sif(&store.path("o/i:1"), 2);
         fs::create_dir(store.path("empty")).unwrap();
         fs::write(store.root().join(OsStr::from_bytes(b"o/\xff")), "").unwrap();
-        let found = names(store.root()).unwrap();
+        let found = names(store.root(), &OtherRoots::default()).unwrap();
         assert_eq!(all(&found), ["circle", "dangling", "linked/i:1", "o/i:1"]);
         assert_eq!(found.not_utf8, 1);
         assert_eq!(found.get(4), "");
@@ -191,7 +207,8 @@ mod tests {
         let (_directory, store) = store();
         let changing = store.path("changing");
         std::thread::scope(|scope| {
-            let walks = scope.spawn(|| (0..300).map(|_| names(store.root())).collect::<Vec<_>>());
+            let walk = || names(store.root(), &OtherRoots::default());
+            let walks = scope.spawn(move || (0..300).map(|_| walk()).collect::<Vec<_>>());
             while !walks.is_finished() {
                 for number in 0..20 {
                     fs::create_dir_all(changing.join(format!("{number}/x/y"))).unwrap();
@@ -202,6 +219,7 @@ mod tests {
                 walks.join().unwrap().into_iter().filter_map(Result::err).collect();
             assert!(errors.is_empty(), "{errors:?}");
         });
-        assert!(names(&store.path("absent")).is_err(), "a root that does not exist");
+        let absent = names(&store.path("absent"), &OtherRoots::default());
+        assert!(absent.is_err(), "a root that does not exist");
     }
 }

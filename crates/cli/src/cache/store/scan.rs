@@ -4,6 +4,7 @@ use super::STATE;
 use super::file::{self, Directory, File, Files};
 use super::metadata::Record;
 use super::names;
+use super::other_roots::OtherRoots;
 use crate::cache::image_name;
 use jiff::Timestamp;
 use rayon::prelude::*;
@@ -85,12 +86,13 @@ pub(crate) struct Unread {
     pub(crate) digests: Vec<String>,
 }
 
-/// Finds every file under `root`. This takes one system call for each name.
+/// Finds every file under `root`, except those of the other image roots. This takes one system call
+/// for each name.
 ///
 /// # Errors
 /// A directory cannot be read: its path and the cause.
-pub(crate) fn files(root: &Path) -> Result<Files, (PathBuf, io::Error)> {
-    Ok(Files::of(root, names::names(root)?, &|| ()))
+pub(crate) fn files(root: &Path, others: &OtherRoots) -> Result<Files, (PathBuf, io::Error)> {
+    Ok(Files::of(root, names::names(root, others)?, &|| ()))
 }
 
 /// Like [`files`], for a caller who may not read every directory: those that are closed to the
@@ -100,10 +102,11 @@ pub(crate) fn files(root: &Path) -> Result<Files, (PathBuf, io::Error)> {
 /// A directory cannot be read for another reason: its path and the cause.
 pub(crate) fn accessible_files(
     root: &Path,
+    others: &OtherRoots,
     progress: &(dyn Fn() + Sync),
     closed: &mut Vec<PathBuf>,
 ) -> Result<Files, (PathBuf, io::Error)> {
-    Ok(Files::of(root, names::accessible_names(root, progress, closed)?, progress))
+    Ok(Files::of(root, names::accessible_names(root, others, progress, closed)?, progress))
 }
 
 /// The files of those of the given names under `root` that exist.
@@ -155,8 +158,8 @@ pub(crate) fn each_of<T: Send>(
 ///
 /// # Errors
 /// A directory cannot be read: its path and the cause.
-pub(crate) fn images(root: &Path) -> Result<Vec<Image>, (PathBuf, io::Error)> {
-    Ok(each(root, &files(root)?, &|_, image| Some(image)).0)
+pub(crate) fn images(root: &Path, others: &OtherRoots) -> Result<Vec<Image>, (PathBuf, io::Error)> {
+    Ok(each(root, &files(root, others)?, &|_, image| Some(image)).0)
 }
 
 /// Every file under `root` with a name that a reference leads to. Does not read the headers: for a
@@ -164,8 +167,11 @@ pub(crate) fn images(root: &Path) -> Result<Vec<Image>, (PathBuf, io::Error)> {
 ///
 /// # Errors
 /// A directory cannot be read: its path and the cause.
-pub(crate) fn unread(root: &Path) -> Result<Vec<Unread>, (PathBuf, io::Error)> {
-    let files = files(root)?;
+pub(crate) fn unread(
+    root: &Path,
+    others: &OtherRoots,
+) -> Result<Vec<Unread>, (PathBuf, io::Error)> {
+    let files = files(root, others)?;
     let part = |part: &[File]| {
         let mut reader = Reader::new(root, &files);
         part.iter().map(|file| reader.unread(file)).collect::<Vec<_>>()
@@ -223,7 +229,7 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unread, each, files, images, unread};
+    use super::{OtherRoots, Unread, each, files, images, unread};
     use crate::cache::store::metadata;
     use crate::cache::store::tests::{sif, store};
     use sif_fixture::SMALLEST;
@@ -238,7 +244,7 @@ mod tests {
         fs::hard_link(store.path("o/i:1"), store.path(&format!("o/i@{digest}"))).unwrap();
         symlink("i:1", store.path("o/i:stable")).unwrap();
         fs::write(store.path("o/README"), "read").unwrap();
-        let files = files(store.root()).unwrap();
+        let files = files(store.root(), &OtherRoots::default()).unwrap();
         let (images, others) = each(store.root(), &files, &|index, image| Some((index, image)));
         assert_eq!((images.len(), others), (1, 1));
         let (index, image) = &images[0];
@@ -256,7 +262,7 @@ mod tests {
         fs::hard_link(store.path("o/i:1"), store.path(&format!("o/i@{digest}"))).unwrap();
         fs::write(store.path("o/j:1"), "not an image").unwrap();
         fs::write(store.path("o/README"), "no reference").unwrap();
-        let files = unread(store.root()).unwrap();
+        let files = unread(store.root(), &OtherRoots::default()).unwrap();
         let names = |file: &Unread| file.names.iter().map(|(name, _)| name.clone()).collect();
         let names: Vec<Vec<String>> = files.iter().map(names).collect();
         let pinned = format!("o/i@{digest}");
@@ -273,7 +279,7 @@ mod tests {
         let record = metadata::path(store.root(), "o/i:1");
         fs::create_dir_all(record.parent().unwrap()).unwrap();
         fs::write(record, "{}").unwrap();
-        let images = images(store.root()).unwrap();
+        let images = images(store.root(), &OtherRoots::default()).unwrap();
         assert_eq!((images.len(), &images[0].record), (1, &None));
     }
 }

@@ -1,6 +1,7 @@
 //! The images that a view shows: those that a job would find under the roots of the view.
 
 use crate::cache::store::architecture;
+use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::scan::{self, Unread};
 use crate::error::Failure;
 use rayon::prelude::*;
@@ -54,10 +55,13 @@ impl Catalog {
             let root = Root::enter(path, untrusted);
             let names = match root.problem() {
                 Some(_) => HashMap::new(),
-                None => usable(path, |name| {
-                    progress();
-                    architecture::check(&root, name, wanted) == State::Image
-                })?,
+                None => {
+                    let others = OtherRoots::among(roots.iter().map(PathBuf::as_path), path);
+                    usable(path, &others, |name| {
+                        progress();
+                        architecture::check(&root, name, wanted) == State::Image
+                    })?
+                }
             };
             Ok(RootImages { names })
         };
@@ -89,9 +93,10 @@ impl Catalog {
 /// The names of the images that satisfy `is_usable` and that a reference leads to.
 fn usable(
     root: &Path,
+    others: &OtherRoots,
     is_usable: impl Fn(&str) -> bool + Sync,
 ) -> Result<HashMap<String, Named>, Failure> {
-    let files = scan::unread(root).map_err(|(path, error)| Failure::read(&path, error))?;
+    let files = scan::unread(root, others).map_err(|(path, error)| Failure::read(&path, error))?;
     let names = files.into_par_iter().flat_map_iter(|Unread { names, digests }| {
         // The engines have no names for images of other transports.
         let of_docker = |one: &(String, Reference)| one.1.transport() == Transport::Docker;

@@ -3,7 +3,7 @@
 
 use super::finding::Finding;
 use super::host::{Host, remedy};
-use super::{fuse, layouts, mounts, trial, views};
+use super::{fuse, layouts, mounts, nested_roots, trial, views};
 use crate::cache::store;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::format;
@@ -41,6 +41,7 @@ fn one(host: &Host, settings: &Settings, root: &Path, layout: Option<Layout>) ->
     }
     if fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
         findings.extend(readable(host, root));
+        findings.extend(nested_roots::check(host, settings, root));
         let real = fs::canonicalize(&path).unwrap_or_else(|_| path.clone());
         let kind = mounts::kind(&host.read("/proc/self/mountinfo").unwrap_or_default(), &real);
         let kind = kind.as_deref().unwrap_or("unknown");

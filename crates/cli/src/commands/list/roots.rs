@@ -6,6 +6,7 @@ use super::words::Words;
 use crate::cache::image_name;
 use crate::cache::select::Filter;
 use crate::cache::store::file::Files;
+use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::scan::{self, Image};
 use crate::cache::usage::UsageIndex;
 use crate::error::Failure;
@@ -69,15 +70,15 @@ impl Roots {
     pub(super) fn read(settings: &Settings, words: &Words) -> Result<Self, Failure> {
         let timeout = settings.lookup_timeout.unwrap_or(Duration::MAX);
         let mut roots = Self { timeout, ..Self::default() };
+        let answering = roots.probe(settings, words);
         for path in &settings.image_roots {
-            let root = path.clone();
-            roots.probe(path);
-            let content = roots.within_limit(path, move |watchdog| own(&root, watchdog))?;
+            let (root, answering) = (path.clone(), answering.clone());
+            let content =
+                roots.within_limit(path, move |watchdog| own(&root, &answering, watchdog))?;
             roots.add(path, None, content);
         }
         for foreign in settings.foreign_roots.iter().filter(|_| !words.is_empty()) {
             let (root, words) = (foreign.clone(), words.clone());
-            roots.probe(&foreign.path);
             let content = roots
                 .within_limit(&foreign.path, move |watchdog| other(&root, &words, watchdog))?;
             roots.add(&foreign.path, Some(foreign), content);
@@ -133,15 +134,29 @@ impl Roots {
         Ok(all)
     }
 
+    /// The roots that answer, whichever tool fills them. The others fail, if they are to be read.
+    fn probe(&mut self, settings: &Settings, words: &Words) -> Vec<PathBuf> {
+        let mut answering = Vec::new();
+        for (path, layout) in settings.search_path() {
+            match self.answers(path) {
+                true => answering.push(path.to_owned()),
+                false if layout.is_none() || !words.is_empty() => self.fail(path, self.no_answer()),
+                false => {}
+            }
+        }
+        answering
+    }
+
     /// Checks in a helper process whether a root answers. A thread of this process that is blocked
     /// on the root could keep the process from exiting.
-    fn probe(&mut self, root: &Path) {
+    fn answers(&self, root: &Path) -> bool {
         let arguments = [OsStr::new("probe"), root.as_os_str()];
-        if self.timeout != Duration::MAX
-            && helper::lines(&arguments, self.timeout) == Err(NoAnswer::TimedOut)
-        {
-            self.fail(root, self.no_answer());
-        }
+        self.timeout == Duration::MAX
+            || helper::lines(&arguments, self.timeout) != Err(NoAnswer::TimedOut)
+    }
+
+    fn has_failed(&self, root: &Path) -> bool {
+        self.failed.iter().any(|failed| Path::new(&failed.root) == root)
     }
 
     fn no_answer(&self) -> String {
@@ -159,7 +174,7 @@ impl Roots {
         root: &Path,
         work: impl FnOnce(&Watchdog) -> Result<T, (PathBuf, io::Error)> + Send + 'static,
     ) -> Result<Option<T>, Failure> {
-        if self.failed.iter().any(|failed| Path::new(&failed.root) == root) {
+        if self.has_failed(root) {
             return Ok(None);
         }
         let problem = match timeout::wait(self.timeout, work)? {
@@ -174,9 +189,14 @@ impl Roots {
 
 /// The files of a root of sifcache's own layout. A root that does not exist counts as empty,
 /// because a node may lack it.
-fn own(root: &Path, watchdog: &Watchdog) -> Result<Content, (PathBuf, io::Error)> {
+fn own(
+    root: &Path,
+    answering: &[PathBuf],
+    watchdog: &Watchdog,
+) -> Result<Content, (PathBuf, io::Error)> {
+    let others = OtherRoots::among(answering.iter().map(PathBuf::as_path), root);
     let mut closed = Vec::new();
-    let files = match scan::accessible_files(root, &|| watchdog.progress(), &mut closed) {
+    let files = match scan::accessible_files(root, &others, &|| watchdog.progress(), &mut closed) {
         Err((path, error)) if path == root && error.kind() == io::ErrorKind::NotFound => {
             Files::default()
         }

@@ -9,6 +9,7 @@ mod receive;
 use super::message::{NodeReply, Reply, Request};
 use crate::cache::access::{Access, DirectoryAccess};
 use crate::cache::store::Store;
+use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::retention::Retention;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -124,8 +125,7 @@ impl Node<'_> {
                 self.send(Reply::Prepared)
             }),
             Request::Commit => self.commit(),
-            Request::List => inventory::list(&self.root, &mut |copy| self.send(Reply::Has(copy)))
-                .and_then(|()| self.send(Reply::Listed)),
+            Request::List => self.list().and_then(|()| self.send(Reply::Listed)),
         };
         match done {
             // The login node no longer reads replies, or a signal asked the command to stop.
@@ -133,6 +133,11 @@ impl Node<'_> {
             Err(failure) => self.send(Reply::failed(None, &failure)),
             Ok(()) => Ok(()),
         }
+    }
+
+    fn list(&self) -> Result<(), Failure> {
+        let others = OtherRoots::of(self.settings, &self.root);
+        inventory::list(&self.root, &others, &mut |copy| self.send(Reply::Has(copy)))
     }
 
     fn store(&self) -> Result<Store, Failure> {

@@ -6,6 +6,7 @@ mod sorted;
 use crate::cache::runs::{self, Command, Tags};
 use crate::cache::select;
 use crate::cache::store::file::{ByName, Files};
+use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::retention;
 use crate::cache::store::scan;
 use crate::cache::usage::{self, UsageIndex};
@@ -101,8 +102,10 @@ impl Holdings {
         survey: &Survey,
         dead: &dyn Fn(&Path) -> Option<String>,
     ) -> Self {
+        let answering =
+            || settings.search_path().map(|(path, _)| path).filter(|path| dead(path).is_none());
         let root = |(index, path): (u32, &PathBuf)| match dead(path) {
-            None => Held::new(path, survey, index),
+            None => Held::new(path, &OtherRoots::among(answering(), path), survey, index),
             Some(why) => Held::unread(path, why),
         };
         let foreign = settings.foreign_roots.iter().map(|root| &root.path);
@@ -138,11 +141,11 @@ impl Holdings {
 
 impl Held {
     /// The root with this index in the survey.
-    fn new(path: &Path, survey: &Survey, index: u32) -> Self {
+    fn new(path: &Path, others: &OtherRoots, survey: &Survey, index: u32) -> Self {
         let files = if survey.whole.contains(&index) { survey.of_root(index) } else { &[] };
         let held = match files {
             // It may not exist, or a part of it was not searched.
-            [] => Self::read(path),
+            [] => Self::read(path, others),
             files => Ok(Self::of(path, files)),
         };
         match held {
@@ -152,11 +155,12 @@ impl Held {
     }
 
     /// Reads the root.
-    fn read(path: &Path) -> Result<Self, String> {
+    fn read(path: &Path, others: &OtherRoots) -> Result<Self, String> {
         if !path.is_dir() {
             return Err("it is not a directory, or does not exist".to_owned());
         }
-        let files = select::accessible_files(path).map_err(|failure| failure.to_string())?;
+        let files =
+            select::accessible_files(path, others).map_err(|failure| failure.to_string())?;
         Ok(Self::with_files(path, files).inspect(&|_| true))
     }
 

@@ -29,6 +29,41 @@ fn roots() {
     assert!(tree.advice("image roots", "there").contains("mkdir -p /none"));
 }
 
+#[test]
+fn roots_inside_others() {
+    let Some(mut tree) = Tree::new() else { return };
+    for directory in ["/sif/nest/o", "/far/o", "/sif/galaxy"] {
+        fs::create_dir_all(tree.at(directory)).unwrap();
+    }
+    tree.link("/again", "sif");
+    tree.link("/inner", "sif/nest");
+    let nested = "Warn image roots: nested-roots";
+    let advice = |tree: &Tree, part: &str| {
+        let advice = tree.advice("image roots", "nested-roots");
+        assert!(advice.contains(part), "{advice}");
+    };
+    for (roots, expected) in [
+        ("/sif:/sif/nest", &[nested][..]),
+        ("/sif/nest:/sif", &[nested]),
+        ("/inner:/again", &[nested]),
+        ("/sif:/again", &[]),
+        ("/sif:/far", &[]),
+        ("/sif:/sif/galaxy:/sif/nest", &[nested, nested]),
+    ] {
+        tree.arguments = format!("image_root={roots}");
+        assert_eq!(problems(&tree), expected, "{roots}");
+        if !expected.is_empty() {
+            advice(&tree, " out of /");
+        }
+        tree.remove("/etc/slurm/plugstack.conf");
+    }
+    tree.link("/sif/to-far", "../far/o");
+    tree.arguments = "image_root=/sif:/far".to_owned();
+    assert_eq!(problems(&tree), [nested]);
+    advice(&tree, "/sif/to-far: leads to the image root /far,");
+    advice(&tree, "rm /sif/to-far");
+}
+
 /// After `scontrol reconfigure`, Debian's slurmd is called `slurmd-wlm`.
 #[test]
 fn a_compute_node_runs_slurmd() {

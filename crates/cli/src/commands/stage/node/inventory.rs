@@ -5,6 +5,7 @@ use crate::cache::image_name;
 use crate::cache::reserve;
 use crate::cache::store::Store;
 use crate::cache::store::metadata::{self, Record};
+use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::scan::{self, Image};
 use crate::commands::stage::message::{Copy, Item, Reply};
 use crate::error::Failure;
@@ -57,9 +58,10 @@ fn is_present(store: &Store, item: &Item, name: &str) -> Result<bool, Failure> {
 /// A directory cannot be read, or `say` failed.
 pub(super) fn list(
     root: &Path,
+    others: &OtherRoots,
     say: &mut dyn FnMut(Copy) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let images = scan::images(root).map_err(|(path, error)| Failure::read(&path, error))?;
+    let images = scan::images(root, others).map_err(|(path, error)| Failure::read(&path, error))?;
     images.iter().try_for_each(|image| say(copy(image)))
 }
 
@@ -74,7 +76,7 @@ fn copy(image: &Image) -> Copy {
 
 #[cfg(test)]
 mod tests {
-    use super::{list, query};
+    use super::{OtherRoots, list, query};
     use crate::cache::store::tests::{sif, store};
     use crate::commands::stage::message::{Copy, Item, Reply};
     use crate::exit::Exit;
@@ -111,7 +113,7 @@ mod tests {
         // If the free space is unknown, it is assumed to be sufficient.
         assert!(query(&store, &item, &mut None).is_ok());
         let mut copies = Vec::new();
-        list(store.root(), &mut |copy| {
+        list(store.root(), &OtherRoots::default(), &mut |copy| {
             copies.push(copy);
             Ok(())
         })

@@ -3,6 +3,7 @@
 use super::{Facts, Found, Held, Holdings};
 use crate::cache::store::Store;
 use crate::cache::store::metadata::{self, Record};
+use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::retention::Retention;
 use crate::cache::store::tests::{sif, store};
 use crate::inspect::survey::{self, Survey};
@@ -112,7 +113,7 @@ fn a_survey_has_the_same_images_as_a_walk() {
     let settings = Settings::with_roots(vec![store.root().to_owned()]);
     let found = survey(&settings);
     assert_eq!(found.whole, [0]);
-    let expected = shown(&Held::read(store.root()).unwrap());
+    let expected = shown(&Held::read(store.root(), &OtherRoots::default()).unwrap());
     assert_eq!((expected.0.len(), expected.1), (4, 3), "{expected:?}");
     assert_eq!(expected.0.iter().filter(|(_, facts)| facts.has_tag).count(), 3);
     assert_eq!(shown(&Held::of(store.root(), found.of_root(0))), expected);
