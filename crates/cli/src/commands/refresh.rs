@@ -22,6 +22,7 @@ use crate::system::signals;
 use crate::ui::progress::Progress;
 use clap::Args;
 use item::{Item, items};
+use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
 use std::fs;
 use std::path::Path;
@@ -154,8 +155,8 @@ fn refresh(
         .as_ref()
         .map(|store| Puller::new(store, settings, change, pull, credentials.clone(), &progress));
     let puller = puller.transpose()?;
-    let work =
-        Work { args, root, store: store.as_ref(), puller: puller.as_ref(), registry: &registry };
+    let (store, puller) = (store.as_ref(), puller.as_ref());
+    let work = Work { args, root, store, puller, registry: &registry, progress: &progress };
     let done = pool::each(pull.jobs.into(), &items, &|item| {
         let outcome = signals::check().and_then(|()| work.refresh(item));
         let reported = report.one(&item.reference, &outcome);
@@ -193,11 +194,12 @@ struct Work<'a> {
     store: Option<&'a Store>,
     puller: Option<&'a Puller<'a>>,
     registry: &'a Registry,
+    progress: &'a Progress,
 }
 
 impl Work<'_> {
     fn refresh(&self, item: &Item) -> Result<Outcome, Failure> {
-        let status = self.status(item)?;
+        let status = self.status(&item.reference, &item.digests)?;
         let pull = match status {
             Status::Moved => true,
             Status::Unknown => !self.args.all || self.args.unknown,
@@ -205,7 +207,7 @@ impl Work<'_> {
         };
         match (self.puller, self.store) {
             (Some(puller), Some(store)) if pull => {
-                let outcome = swap(puller, store, item)?;
+                let outcome = self.swap(puller, store, item)?;
                 for orphan in &item.orphans {
                     orphan.clone().apply(store, Retention::new(self.args.change.keep))?;
                 }
@@ -215,34 +217,56 @@ impl Work<'_> {
         }
     }
 
-    fn status(&self, item: &Item) -> Result<Status, Failure> {
-        if item.reference.digest().is_some() {
+    /// Compares the digests of an image with its tag.
+    fn status(&self, reference: &Reference, digests: &[String]) -> Result<Status, Failure> {
+        if reference.digest().is_some() {
             return Ok(Status::Pinned);
         }
         // Neither a library nor a web server has a digest to compare with.
-        if !item.reference.transport().is_registry() {
+        if !reference.transport().is_registry() {
             return Ok(Status::Unknown);
         }
-        match self.registry.digest(&item.reference) {
-            Ok(_) if item.digests.is_empty() => Ok(Status::Unknown),
-            Ok(digest) if item.digests.contains(&digest) => Ok(Status::Unchanged),
+        match self.registry.digest(reference) {
+            Ok(_) if digests.is_empty() => Ok(Status::Unknown),
+            Ok(digest) if digests.contains(&digest) => Ok(Status::Unchanged),
             Ok(_) => Ok(Status::Moved),
             Err(registry::Error::Stopped(failure)) => Err(failure),
             Err(error) if error.not_found() => Ok(Status::Gone),
             Err(error) => Err(Failure::Registry(error.to_string())),
         }
     }
-}
 
-fn swap(puller: &Puller<'_>, store: &Store, item: &Item) -> Result<Outcome, Failure> {
-    let _lock = store.lock(&item.name, &|| ())?;
-    let pulled = puller.pull(&item.reference, &item.name, &Watch::default())?;
-    for name in &item.along {
-        let leads_there = pulled.digests.iter().any(|digest| name.ends_with(digest));
-        if !leads_there && store.guard(name).is_ok() && fs::remove_file(store.path(name)).is_ok() {
-            metadata::forget(store, name);
+    /// Pulls the image, unless another command has just done so.
+    fn swap(&self, puller: &Puller<'_>, store: &Store, item: &Item) -> Result<Outcome, Failure> {
+        let (name, path) = (&item.name, store.path(&item.name));
+        let waiting =
+            || self.progress.note(&format!("{name}: another command is working on it; waiting"));
+        let _lock = store.lock(name, &waiting)?;
+        if self.is_done(item)? {
+            return Ok(Outcome::of(Status::Unchanged, path));
         }
+        let pulled = puller.pull(&item.reference, name, &Watch::default())?;
+        for name in &item.along {
+            let leads_there = pulled.digests.iter().any(|digest| name.ends_with(digest));
+            if !leads_there
+                && store.guard(name).is_ok()
+                && fs::remove_file(store.path(name)).is_ok()
+            {
+                metadata::forget(store, name);
+            }
+        }
+        Ok(Outcome::pulled(Status::Refreshed, path, pulled, &item.reference))
     }
-    let path = store.path(&item.name);
-    Ok(Outcome::pulled(Status::Refreshed, path, pulled, &item.reference))
+
+    /// Whether another command has replaced the file since the inventory was read, with what the tag
+    /// points to now, or with a pulled image that has no digest to compare.
+    fn is_done(&self, item: &Item) -> Result<bool, Failure> {
+        let Some(replacement) = item.replacement(self.root) else { return Ok(false) };
+        let status = self.status(&item.reference, &replacement.digests)?;
+        Ok(match status {
+            Status::Unchanged => true,
+            Status::Unknown => replacement.is_pulled,
+            _ => false,
+        })
+    }
 }

@@ -1,6 +1,8 @@
 //! `sifcache refresh` of files that were copied by hand, and whose digest the runtime has recorded
 //! in their labels.
 
+mod at_once;
+
 use crate::registry::{Deed, Response, Server};
 use crate::tree::{Tree, mode, pulled};
 use serde_json::Value;
@@ -96,21 +98,25 @@ fn digest(text: &str) -> String {
     format!("sha256:{hex}")
 }
 
+/// A registry with one manifest until `moved` is set, and then with another one.
+fn tagged(moved: Arc<AtomicBool>) -> Server {
+    Server::new(move |request| {
+        let manifest = manifest(moved.load(Ordering::Relaxed));
+        let response = match request.line.as_str() {
+            "GET /v2/" => Response::new(200, "{}"),
+            _ => Response::new(200, &manifest),
+        };
+        Deed::Answer(response.with("Docker-Content-Digest", &digest(&manifest)))
+    })
+}
+
 /// With `pull=link`, files of users can link to the name with the old digest.
 #[test]
 fn the_old_digest_stays_if_files_may_link_to_it() {
     for (setting, stays) in [("pull=copy", false), ("pull=link", true)] {
         let Some(tree) = Tree::new() else { return };
         let moved = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&moved);
-        let server = Server::new(move |request| {
-            let manifest = manifest(flag.load(Ordering::Relaxed));
-            let response = match request.line.as_str() {
-                "GET /v2/" => Response::new(200, "{}"),
-                _ => Response::new(200, &manifest),
-            };
-            Deed::Answer(response.with("Docker-Content-Digest", &digest(&manifest)))
-        });
+        let server = tagged(Arc::clone(&moved));
         let reference = format!("{}/o/i:1", server.address);
         tree.file(format!("root/{reference}"), &image("o/x:1", "1.5.0", "o/x:1"));
         let root = tree.text("root").replace(':', "\\:");

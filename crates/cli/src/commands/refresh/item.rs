@@ -6,11 +6,14 @@ use crate::cache::removal::{Removal, was_created_with_tag};
 use crate::cache::select::{self, Inventory};
 use crate::cache::sif_metadata;
 use crate::cache::store::architecture::Architecture;
+use crate::cache::store::metadata::{self, Record};
 use crate::cache::store::scan::Image;
 use crate::error::Failure;
+use jiff::Timestamp;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::{Pull, Settings};
 use std::collections::HashSet;
+use std::fs;
 use std::path::Path;
 
 /// One name to refresh.
@@ -21,11 +24,38 @@ pub(super) struct Item {
     pub(super) name: String,
     /// The digests under which the file is known to have been pulled; empty if unknown.
     pub(super) digests: Vec<String>,
+    /// The size and the modification time of the file when the inventory was read.
+    version: (u64, Timestamp),
     /// Names with a digest that are removed together with the old file.
     pub(super) along: Vec<String>,
     /// Older files of the same tag that only have names with a digest left, because a command was
     /// killed before it removed those names.
     pub(super) orphans: Vec<Removal>,
+}
+
+/// A file that another command has put in the place of the one in the inventory.
+#[derive(Debug)]
+pub(super) struct Replacement {
+    /// The digests under which it is known to have been pulled; empty if unknown.
+    pub(super) digests: Vec<String>,
+    /// Whether it was pulled, and not copied from a file.
+    pub(super) is_pulled: bool,
+}
+
+impl Item {
+    /// The file that has replaced the one in the inventory, if another command has put one there.
+    pub(super) fn replacement(&self, root: &Path) -> Option<Replacement> {
+        let path = root.join(&self.name);
+        let metadata = fs::metadata(&path).ok()?;
+        let version = (metadata.len(), metadata::modified(&metadata)?);
+        if version == self.version {
+            return None;
+        }
+        let record = Record::load(root, &self.name, version.0, version.1);
+        let is_pulled = record.as_ref().is_some_and(|record| record.runtime.is_some());
+        let recorded = || recorded_digest(&path, &self.reference).into_iter().collect();
+        Some(Replacement { digests: record.map_or_else(recorded, |one| one.digests), is_pulled })
+    }
 }
 
 /// The requested images, or all images with `--all`.
@@ -96,7 +126,8 @@ fn item(
     if digests.is_empty() {
         digests.extend(recorded_digest(&inventory.root.join(name), &reference));
     }
-    Item { reference, name: name.to_owned(), digests, along, orphans }
+    let version = (image.size, image.modified);
+    Item { reference, name: name.to_owned(), digests, version, along, orphans }
 }
 
 /// The digest that the runtime recorded in a file that was put into the image root by hand.
