@@ -1,6 +1,8 @@
 //! `sifcache stage` without a cluster: its error messages, and the command that it runs on the
 //! nodes.
 
+mod at_once;
+
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use sif_fixture::{Object, SMALLEST, Sif, file_system};
@@ -185,7 +187,7 @@ fn slurm() -> TempDir {
     for (name, script) in [
         ("scontrol", "echo \"$3\"\n".to_owned()),
         ("sinfo", "echo 'n7|all*|idle'\n".to_owned()),
-        ("salloc", format!("SLURM_JOB_ID=5\nexport SLURM_JOB_ID\n{run}")),
+        ("salloc", format!("SLURM_JOB_ID=$$\nexport SLURM_JOB_ID\n{run}")),
         ("srun", format!("SLURM_STEP_ID=0\nexport SLURM_STEP_ID\n{run}")),
     ] {
         let path = directory.path().join(name);

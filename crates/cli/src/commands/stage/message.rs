@@ -46,7 +46,8 @@ impl Item {
 pub(crate) enum Request {
     /// Report for each image whether it is present, and whether there is space for it.
     Query { items: Vec<Item> },
-    /// Create the directory `place` under `.sifcache/tmp`, which will receive the file.
+    /// Create the directory `place` under `.sifcache/tmp`, which will receive the file, or report
+    /// that the image is present.
     Prepare { item: Item, place: String },
     /// The transfer is complete: check the file, and move it to its final name.
     Commit,

@@ -121,8 +121,9 @@ impl Node<'_> {
             }),
             Request::Prepare { item, place } => self.store().and_then(|store| {
                 self.incoming = None;
-                self.incoming = Some(Incoming::prepare(store, item, place)?);
-                self.send(Reply::Prepared)
+                self.incoming = Incoming::prepare(store, item, place)?;
+                let present = || Reply::Present { reference: item.reference.clone() };
+                self.send(self.incoming.as_ref().map_or_else(present, |_| Reply::Prepared))
             }),
             Request::Commit => self.commit(),
             Request::List => self.list().and_then(|()| self.send(Reply::Listed)),

@@ -170,7 +170,8 @@ impl<'a, 'p> Transfer<'a, 'p> {
     }
 
     /// Waits until all nodes have replied with `expected` or failed, and calls `good` for each node
-    /// that replied with `expected`. Returns false if any node failed.
+    /// that replied with `expected`. Returns false if any node failed, or has received the image from
+    /// another command.
     fn await_reply(
         &mut self,
         step: &mut Step,
@@ -179,7 +180,7 @@ impl<'a, 'p> Transfer<'a, 'p> {
         expected: &Reply,
         good: &mut dyn FnMut(&str, &mut Outcomes<'_>) -> Result<(), Failure>,
     ) -> Result<bool, Failure> {
-        let mut failed = Vec::new();
+        let (mut failed, mut present) = (Vec::new(), Vec::new());
         let mut printed = Ok(());
         let outcomes = &mut *self.outcomes;
         let silent = step.gather(nodes, &mut |node, reply| match reply {
@@ -192,9 +193,14 @@ impl<'a, 'p> Transfer<'a, 'p> {
                 failed.push((node.to_owned(), exit, error));
                 true
             }
+            Reply::Present { .. } => {
+                present.push(node.to_owned());
+                true
+            }
             _ => false,
         })?;
         printed?;
+        present.iter().try_for_each(|node| self.present(node, index))?;
         for (node, exit, error) in &failed {
             match *exit {
                 Exit::TRY_AGAIN => self.busy = Some((node.clone(), index)),
@@ -202,7 +208,7 @@ impl<'a, 'p> Transfer<'a, 'p> {
             }
         }
         silent.iter().try_for_each(|failure| self.node_failed(failure))?;
-        Ok(failed.is_empty() && silent.is_empty())
+        Ok(failed.is_empty() && present.is_empty() && silent.is_empty())
     }
 
     /// Broadcasts the file. Returns false if some nodes did not receive it.
@@ -247,6 +253,15 @@ impl<'a, 'p> Transfer<'a, 'p> {
             }
         }
         Ok(())
+    }
+
+    /// Records that a node has the image, because another command has just staged it there.
+    fn present(&mut self, node: &str, index: usize) -> Result<(), Failure> {
+        if let Some(nodes) = self.todo.get_mut(&index) {
+            nodes.remove(node);
+        }
+        let Some(Source { item, .. }) = self.sources.get(index) else { return Ok(()) };
+        self.outcomes.good(Status::Present, node, &item.reference, item.size, None)
     }
 
     /// Records that an image cannot be staged to a node.

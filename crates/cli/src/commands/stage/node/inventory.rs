@@ -33,8 +33,12 @@ pub(super) fn query(store: &Store, item: &Item, room: &mut Option<u64>) -> Resul
     Ok(Reply::Missing { reference })
 }
 
-/// Compares the recorded SHA-256, or that of the file if there is no record.
-fn is_present(store: &Store, item: &Item, name: &str) -> Result<bool, Failure> {
+/// Whether an image with this content is present. Compares the recorded SHA-256, or that of the file if
+/// there is no record.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn is_present(store: &Store, item: &Item, name: &str) -> Result<bool, Failure> {
     let path = store.path(name);
     let metadata = fs::metadata(&path).ok();
     let Some(metadata) = metadata.filter(|metadata| metadata.len() == item.size) else {

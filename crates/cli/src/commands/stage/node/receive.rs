@@ -1,5 +1,6 @@
 //! Receives one image on this node: from the transfer directory to its final name.
 
+use super::inventory;
 use crate::cache::hash::{self, Content};
 use crate::cache::image_name;
 use crate::cache::install::NewImage;
@@ -36,11 +37,12 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    /// Creates the directory and locks the name.
+    /// Creates the directory and locks the name. Returns `None` if the image is present, because
+    /// another command has staged it since the node was queried.
     ///
     /// # Errors
     /// The directory cannot be created or exists already, or the name cannot be used or locked.
-    pub(super) fn prepare(store: Store, item: &Item, place: &str) -> Result<Self, Failure> {
+    pub(super) fn prepare(store: Store, item: &Item, place: &str) -> Result<Option<Self>, Failure> {
         let name = item.name()?;
         store.can_hold(&name)?;
         let parent = store.state().join("tmp");
@@ -52,7 +54,10 @@ impl Incoming {
         // holds the lock until it receives its next request, so waiting for the lock would never
         // end.
         let lock = lock(&store, &name)?;
-        Ok(Self { store, item: item.clone(), scratch, _lock: lock, reported: 0 })
+        if inventory::is_present(&store, item, &name)? {
+            return Ok(None);
+        }
+        Ok(Some(Self { store, item: item.clone(), scratch, _lock: lock, reported: 0 }))
     }
 
     /// The reference of the incoming image.
@@ -179,7 +184,7 @@ mod tests {
         let (one, two) = (elsewhere.path().join("1"), elsewhere.path().join("2"));
         sif(&one, 1);
         sif(&two, 2);
-        let mut incoming = Incoming::prepare(store, &item(&one), "stage.7.1").unwrap();
+        let mut incoming = Incoming::prepare(store, &item(&one), "stage.7.1").unwrap().unwrap();
         let place = root.join(".sifcache/tmp/stage.7.1").join(stage::FILE);
         // First a different file arrives, then half of the right file, then all of it.
         fs::copy(&two, &place).unwrap();
@@ -219,6 +224,6 @@ mod tests {
         assert_eq!(failure.to_string(), "another command is working on o/i:1");
         assert_eq!(fs::read_dir(store.state().join("tmp")).unwrap().count(), 0);
         drop(held);
-        assert!(Incoming::prepare(open(), &item(&file), "stage.1.2").is_ok());
+        assert!(Incoming::prepare(open(), &item(&file), "stage.1.2").unwrap().is_some());
     }
 }
