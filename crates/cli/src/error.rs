@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use text::{
-    list, listen_advice, not_found_by_jobs, output_advice, plugstack_error, show, text,
+    list, listen_advice, long_name, not_found_by_jobs, output_advice, plugstack_error, show, text,
     write_advice,
 };
 
@@ -30,6 +30,9 @@ pub(crate) enum Failure {
     /// An argument is not a valid reference.
     #[error("'{}' is not a valid image reference: {error}", .text.escape_debug())]
     Reference { text: String, error: sifcache_core::reference::Error },
+    /// The name of an image is too long for a file. `bytes` is the length of the component.
+    #[error("{}", long_name(.name, *.bytes))]
+    LongName { name: String, bytes: usize },
     /// An absolute path that is not in any image root.
     #[error("{} is not in an image root", show(.0))]
     OutsideRoots(PathBuf),

@@ -1,6 +1,7 @@
 //! Processes, signals, the service manager, thread pools, timeouts for work that may hang, atomic
 //! replacement of files, and the nodes that Slurm lists.
 
+pub(crate) mod file_name;
 pub(crate) mod helper;
 pub(crate) mod hostlist;
 pub(crate) mod library;

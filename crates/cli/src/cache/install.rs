@@ -6,6 +6,7 @@ use crate::cache::store::Store;
 use crate::cache::store::metadata::{self, Record};
 use crate::cache::store::retention::Retention;
 use crate::error::Failure;
+use crate::system::file_name;
 use crate::ui::progress::Progress;
 use jiff::Timestamp;
 use sifcache_core::reference::Reference;
@@ -89,6 +90,14 @@ impl NewImage<'_> {
         for pinned in self.pinned() {
             self.store.link_digest(self.name, &pinned, self.retention)?;
         }
+        if self.digest_names().any(|name| file_name::too_long(&name).is_some()) {
+            let short = image_name::short(self.reference);
+            self.progress.note(&format!(
+                "{short}: jobs do not find it by its digest, because that file name would have more \
+                 than {} bytes",
+                file_name::MAX
+            ));
+        }
         Ok(())
     }
 
@@ -105,8 +114,13 @@ impl NewImage<'_> {
         }
     }
 
-    /// The digest names, except the one that is the file's own name.
+    /// The digest names, except the one that is the file's own name, and those that are too long for
+    /// a file.
     fn pinned(&self) -> impl Iterator<Item = String> {
+        self.digest_names().filter(|name| file_name::too_long(name).is_none())
+    }
+
+    fn digest_names(&self) -> impl Iterator<Item = String> {
         let names =
             self.digests.iter().map(|digest| image_name::file_with_digest(self.reference, digest));
         names.filter(|name| name != self.name)

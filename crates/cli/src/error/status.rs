@@ -13,6 +13,7 @@ impl Failure {
             Self::Root(_)
             | Self::Transport { .. }
             | Self::Reference { .. }
+            | Self::LongName { .. }
             | Self::OutsideRoots(_)
             | Self::NotAnImage { .. }
             | Self::NotAnImageRoot { .. }

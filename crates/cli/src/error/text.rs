@@ -1,5 +1,6 @@
 //! Parts of the messages of failures.
 
+use crate::system::file_name;
 use crate::ui::escape::escape_for_terminal;
 use sifcache_plugstack as plugstack;
 use std::io;
@@ -29,6 +30,15 @@ pub(super) fn plugstack_error(error: &plugstack::Error) -> String {
         plugstack::Error::NoLine(_) => format!("{error}; name the image roots with --root DIR"),
         plugstack::Error::Read(..) | plugstack::Error::LineEnds(_) => error.to_string(),
     }
+}
+
+/// The message of [`super::Failure::LongName`].
+pub(super) fn long_name(name: &str, bytes: usize) -> String {
+    let advice = if name.contains('@') { ": name it by its tag" } else { "" };
+    let (name, most) = (text(name), file_name::MAX);
+    format!(
+        "{name} is not possible, because a file name has at most {most} bytes, not {bytes}{advice}"
+    )
 }
 
 /// The message of [`super::Failure::NotFoundByJobs`].

@@ -6,8 +6,11 @@ use super::finding::{Finding, RECORD_WITHOUT_IMAGE};
 use super::fix::Fix;
 use super::paths::compare;
 use super::records;
+use crate::cache::store::metadata;
+use crate::system::file_name;
 use crate::system::timeout::Watchdog;
 use rayon::Scope;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -70,12 +73,23 @@ impl<'a> Search<'a> {
         let Some(name) = name.and_then(|name| name.strip_suffix(".json")) else { return };
         let path = self.root.join(name);
         let exists = files.binary_search_by(|file| compare(file.path(), &path)).is_ok()
-            || self.watchdog.at(record, || path.symlink_metadata().is_ok());
+            || self.watchdog.at(record, || path.symlink_metadata().is_ok())
+            || is_of_long_name(record, files);
         if !exists {
             let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
             found.push(without_file(self.directory, record, name));
         }
     }
+}
+
+/// Whether this is the record of one of the files, under a shortened name.
+fn is_of_long_name(record: &Path, files: &[File]) -> bool {
+    let Some(name) = record.file_name().filter(|name| name.len() == file_name::MAX) else {
+        return false;
+    };
+    let last =
+        |file: &File| file.path().file_name().and_then(OsStr::to_str).map(metadata::file_name);
+    files.iter().filter_map(last).any(|of_file| of_file == name)
 }
 
 /// Compares bytes, which is faster than [`Path::starts_with`], which compares all components.

@@ -1,8 +1,8 @@
 //! Replaces a file atomically: a reader finds either the old content or the new one, even after a
 //! power failure.
 
+use super::file_name;
 use rustix::fs::OFlags;
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -42,13 +42,10 @@ fn write(mut file: File, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
     file.sync_all()
 }
 
-/// A hidden file beside `path`: `.NAME.SUFFIX`.
+/// A hidden file beside `path`: `.NAME.SUFFIX`, where a long NAME is shortened.
 pub(crate) fn hidden(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(".");
-    name.push(suffix);
-    path.with_file_name(name)
+    let name = path.file_name().unwrap_or_default();
+    path.with_file_name(file_name::companion(".", name, &format!(".{suffix}")))
 }
 
 fn directory(path: &Path) -> &Path {

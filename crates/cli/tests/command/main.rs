@@ -19,6 +19,7 @@ mod leftovers;
 mod linked;
 mod list;
 mod logs;
+mod long_names;
 mod metrics;
 mod namespaces;
 mod nested_roots;

@@ -4,9 +4,11 @@
 use super::file::Directory;
 use super::names::split;
 use super::{STATE, Store, directory, scratch};
+use crate::system::file_name::companion;
 use jiff::Timestamp;
 use rustix::fs::{Mode, OFlags, openat};
 use serde::{Deserialize, Serialize};
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -17,7 +19,7 @@ const MAX_RECORD_SIZE: usize = 8192;
 /// The maximum number of bytes that are read from any other file in the hidden directory.
 const MAX_FILE_SIZE: u64 = 64 << 20;
 
-/// The record of one image: `.sifcache/metadata/NAME.json`.
+/// The record of one image: `.sifcache/metadata/NAME.json`, where a long NAME is shortened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Record {
     /// The reference in normal form.
@@ -59,7 +61,7 @@ impl Record {
     ) -> Option<Self> {
         let (above, last) = split(name);
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = openat(records.at(above)?, format!("{last}.json"), flags, Mode::empty()).ok()?;
+        let file = openat(records.at(above)?, file_name(last), flags, Mode::empty()).ok()?;
         Self::read(file.into(), size, modified)
     }
 
@@ -83,7 +85,13 @@ impl Record {
 
 /// The path of the record of `name`.
 pub(crate) fn path(root: &Path, name: &str) -> PathBuf {
-    root.join(STATE).join("metadata").join(format!("{name}.json"))
+    let (above, last) = split(name);
+    root.join(STATE).join("metadata").join(above).join(file_name(last))
+}
+
+/// The file name of the record of an image with this file name.
+pub(crate) fn file_name(image: &str) -> OsString {
+    companion("", OsStr::new(image), ".json")
 }
 
 /// Removes the record of `name`.

@@ -6,6 +6,7 @@ use super::{Store, cannot_write, directory};
 use crate::cache::squashfs;
 use crate::cache::store::architecture;
 use crate::error::Failure;
+use crate::system::file_name;
 use crate::system::replace::sync_directory;
 use sifcache_core::image::{Root, State};
 use sifcache_core::sif::host_architecture;
@@ -15,12 +16,17 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 impl Store {
-    /// Checks that a file called `name` can be created here: no directory has that name, no file
-    /// has the name of a directory on its path, and users cannot write to its directory.
+    /// Checks that a file called `name` can be created here: the name is not too long, no directory
+    /// has that name, no file has the name of a directory on its path, and users cannot write to its
+    /// directory.
     ///
     /// # Errors
     /// Something is in the way; the message names it and the remedy.
     pub(crate) fn can_hold(&self, name: &str) -> Result<(), Failure> {
+        if let Some(component) = file_name::too_long(name) {
+            let (name, bytes) = (name.to_owned(), component.len());
+            return Err(Failure::LongName { name, bytes });
+        }
         let path = self.path(name);
         if path.is_dir() {
             return Err(Failure::IsDirectory(path));

@@ -11,11 +11,9 @@ mod nextflow;
 mod shpc;
 mod snakemake;
 
+use crate::system::file_name;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
-
-/// The maximum length of a file name in bytes on all common file systems.
-const MAX_NAME: usize = 255;
 
 /// A workflow engine, or a program that pulls images in the same way.
 #[derive(
@@ -118,7 +116,7 @@ impl Layout {
             Self::Snakemake => vec![snakemake::name(typed)],
             Self::Shpc => digests.iter().filter_map(|one| shpc::name(typed, one)).collect(),
         };
-        names.retain(|name| name.split('/').all(|part| part.len() <= MAX_NAME));
+        names.retain(|name| file_name::too_long(name).is_none());
         names
     }
 
