@@ -81,6 +81,33 @@ fn the_digest_in_the_labels_is_compared() {
     }
 }
 
+/// The status of a check says whether images are outdated, also if the reader of its output has left.
+#[test]
+fn outdated_images_are_reported_to_a_closed_pipe() {
+    let Some(tree) = Tree::new() else { return };
+    let servers = [registry(DIGEST), registry(MOVED)];
+    let [same, moved] = servers.each_ref().map(|server| format!("{}/o/i:1", server.address));
+    for reference in [&same, &moved] {
+        tree.file(format!("root/{reference}"), &image(reference, "1.5.0", reference));
+    }
+    for (references, expected) in
+        [(&[&same][..], Some(0)), (&[&moved], Some(1)), (&[&same, &moved], Some(1))]
+    {
+        for more in [&[] as &[&str], &["--json"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+            command.args(["refresh", "--check", "--no-https", "--root", &tree.text("root")]);
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            command.args(more).args(references).stdin(Stdio::null()).stdout(writer);
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), expected, "{references:?} {more:?}: {output:?}");
+        }
+    }
+    for server in servers {
+        assert!(server.lines().iter().any(|line| line == "HEAD /v2/o/i/manifests/1"));
+    }
+}
+
 /// The manifest of an image, before or after the tag has moved.
 fn manifest(moved: bool) -> String {
     let media = "application/vnd.oci.image";
