@@ -16,6 +16,7 @@ use std::time::Duration;
 ///
 /// It does not wait for the exit of a helper process that has done its work until it is dropped. It
 /// must therefore be dropped before the `execve`.
+#[derive(Debug)]
 pub struct WithTimeout {
     /// The timeout; `None` means no limit.
     timeout: Option<Duration>,

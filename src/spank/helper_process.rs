@@ -100,6 +100,7 @@ struct HelperProcess<'a, T> {
 
 /// A child that was started, without the memory that it shares with its parent. Once the child has
 /// done its work or was killed, this may be dropped, which waits for its exit.
+#[derive(Debug)]
 pub(crate) struct Exiting {
     pid: libc::pid_t,
     stack: Option<Stack>,

@@ -31,6 +31,7 @@ static RESERVED: Area = Area(UnsafeCell::new([0; GUARD + STACK]));
 static RESERVED_IN_USE: AtomicBool = AtomicBool::new(false);
 
 /// A guard, and a stack up to `top`.
+#[derive(Debug)]
 pub(super) struct Stack {
     guard: *mut c_void,
     top: *mut c_void,

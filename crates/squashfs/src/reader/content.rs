@@ -4,6 +4,7 @@ use super::block::{Block, BlockReader, Length};
 use super::contents::{Contents, Fragment, Place};
 use super::{Damage, Reader};
 use crate::tree::ContentId;
+use std::fmt;
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -32,6 +33,16 @@ pub struct Content<'a> {
     now: Now,
     /// The number of bytes of the current block that have been returned.
     taken: usize,
+}
+
+/// Without the data of blocks.
+impl fmt::Debug for Content<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { place, at, left, taken, .. } = self;
+        let mut text = f.debug_struct("Content");
+        text.field("place", place).field("at", at).field("left", left).field("taken", taken);
+        text.finish_non_exhaustive()
+    }
 }
 
 /// The current block of a content.
