@@ -30,6 +30,8 @@ const LONG: Duration = Duration::from_secs(60);
 /// A runtime that writes a note for each pull, and then copies an image.
 const PULLS: &str = r#"echo pull "$3" >> "$NOTES/calls"; cp "$NOTES/../image" "$2""#;
 const FAILS: &str = r#"echo pull >> "$NOTES/calls"; echo "no such image" >&2; exit 1"#;
+const AWAIT: &str =
+    r#"await() { until [ -e "$NOTES/go" ]; do [ -d "$NOTES" ] || exit 1; sleep 0.02; done; }"#;
 /// A policy that allows everything except one repository.
 const POLICY: &str =
     "allow = [\"**\"]\ndeny = [\"127.0.0.1:1/forbidden/**\"]\nunidentified = \"count\"\n";
@@ -64,12 +66,15 @@ impl Site {
         self.directory.path().join(name)
     }
 
-    /// Replaces the runtime. `$2` is the new file, `$3` the URI.
+    /// Replaces the runtime. `$2` is the new file, `$3` the URI. In the script, `await` waits until the
+    /// test creates the file `go`. It ends the script if the test has ended, because a runtime outlives
+    /// a filler that is killed.
     fn runtime(&self, script: &str) {
         let path = self.path("apptainer");
         // A shell that runs the old script still reads it.
         let _ = fs::remove_file(&path);
-        fs::write(&path, format!("#!/bin/sh\n[ $1 = pull ] || exit 0\n{script}\n")).unwrap();
+        let script = format!("#!/bin/sh\n[ $1 = pull ] || exit 0\n{AWAIT}\n{script}\n");
+        fs::write(&path, script).unwrap();
         mode(&path, 0o755);
     }
 
@@ -184,6 +189,31 @@ fn end(mut child: Running) -> Output {
 fn signal(child: &Running, name: &str) {
     let status = Command::new("kill").args([name, &child.id().to_string()]).status();
     assert!(status.unwrap().success());
+}
+
+/// Whether this process is running; a zombie is not.
+fn lives(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    !stat.is_empty() && !stat.contains(") Z ")
+}
+
+/// The test kit leaves nothing behind, also if a test fails or kills the filler.
+#[test]
+fn a_runtime_that_waits_ends_with_its_test() {
+    let site = Site::new(r#"echo $$ > "$NOTES/process"; await"#);
+    site.miss(1001, "o/i:1");
+    let filler = site.start(&["--once"]);
+    let process = || fs::read_to_string(site.path("notes/process")).unwrap_or_default();
+    site.wait("a pull", || process().ends_with('\n'));
+    let process = process().trim().to_owned();
+    drop(filler);
+    assert!(lives(&process));
+    drop(site);
+    let begun = Instant::now();
+    while lives(&process) {
+        assert!(begun.elapsed() < LONG, "{process} is still running");
+        sleep(Duration::from_millis(10));
+    }
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn is_empty(directory: &Path) -> bool {
 fn the_runtime_can_clean_up_before_it_ends() {
     let site = Site::new(
         r#"trap 'echo yes > "$NOTES/cleared"; exit 1' TERM
-        echo $$ > "$NOTES/started"; while :; do sleep 0.1; done"#,
+        echo $$ > "$NOTES/started"; while [ -d "$NOTES" ]; do sleep 0.1; done"#,
     );
     let child = site.add();
     let process = site.note("started");
@@ -107,9 +107,9 @@ fn the_runtime_can_clean_up_before_it_ends() {
 #[test]
 fn a_runtime_that_ignores_the_signal_is_killed() {
     let site = Site::new(
-        r#"trap '' TERM INT; sleep 600 & echo $! > "$NOTES/other"
+        r#"trap '' TERM INT; sleep 90 & echo $! > "$NOTES/other"
         echo half > "$4"; echo $$ > "$NOTES/started"
-        while :; do sleep 600; done"#,
+        while [ -d "$NOTES" ]; do sleep 90; done"#,
     );
     let child = site.add();
     let processes = [site.note("started"), site.note("other")];

@@ -109,7 +109,7 @@ fn the_size_of_an_image_of_any_transport_is_limited() {
 #[test]
 fn a_file_that_grows_beyond_the_limit_is_not_written_to_its_end() {
     let endless = "echo $$ > \"$NOTES/runtime\"\n\
-        while :; do head -c 300000 /dev/zero >> \"$2\"; sleep 0.05; done";
+        while head -c 300000 /dev/zero >> \"$2\"; do sleep 0.05; done";
     let site = Site::new(endless);
     policy(&site, "max-size = \"1M\"");
     site.misses(1001, "library://l/c/i:1");

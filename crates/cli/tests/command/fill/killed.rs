@@ -14,10 +14,7 @@ fn stops_at(step: &str) -> String {
     ] {
         script.push_str(command);
         if name == step {
-            script.push_str(
-                "\necho $$ > \"$NOTES/stopped\"\n\
-                 for n in $(seq 1200); do [ -e \"$NOTES/go\" ] && break; sleep 0.05; done\n",
-            );
+            script.push_str("\necho $$ > \"$NOTES/stopped\"\nawait\n");
         }
         script.push('\n');
     }

@@ -67,10 +67,7 @@ fn on_another_host(site: &Site, words: &[&str]) -> Command {
 /// The second filler waits, says for whom, and takes over what the first one leaves.
 #[test]
 fn a_filler_on_another_host_takes_over() {
-    let site = Site::new(
-        "echo pull >> \"$NOTES/calls\"\n\
-         for n in $(seq 600); do [ -e \"$NOTES/go\" ] && break; sleep 0.1; done; exit 1",
-    );
+    let site = Site::new(r#"echo pull >> "$NOTES/calls"; await; exit 1"#);
     site.miss(1001, "o/i:1");
     let mut first = Running(Some(on_another_host(&site, &["--follow"]).spawn().unwrap()));
     site.wait("a pull", || site.calls() == 1 || !is_alive(&first));

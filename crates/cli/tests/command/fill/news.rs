@@ -8,8 +8,7 @@ use std::process::Command;
 use std::time::Instant;
 
 /// A runtime that pulls once the test allows it.
-pub(super) const WAITS: &str =
-    r#"until [ -e "$NOTES/go" ]; do sleep 0.02; done; cp "$NOTES/../image" "$2""#;
+pub(super) const WAITS: &str = r#"await; cp "$NOTES/../image" "$2""#;
 const ACCEPTED: &str = "sifcache/1 accepted\n";
 
 /// A filler with a listener.

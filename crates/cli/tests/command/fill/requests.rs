@@ -10,7 +10,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 /// A runtime that writes a note, and then pulls once the test allows it.
-const NOTES: &str = r#"echo >> "$NOTES/calls"; until [ -e "$NOTES/go" ]; do sleep 0.02; done"#;
+const NOTES: &str = r#"echo >> "$NOTES/calls"; await"#;
 
 /// Replaces the directory of the queue files by a file. The filler reports this, and goes on.
 fn hide_queue(filler: &Filler) {
