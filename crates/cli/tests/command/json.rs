@@ -381,31 +381,3 @@ fn every_subcommand_is_on_the_page() {
     }
     assert!(checked >= 12, "{checked} subcommands with --json");
 }
-
-#[test]
-fn differences_are_found() {
-    let page = "## `x`\n\n| key | type | unit | absent | meaning |\n| --- | --- | --- | --- | --- |\n\
-                | `a` | integer | | never | |\n| `b` | array of objects | | never | |\n\
-                | `b[].c` | time | | `null` sometimes | |\n| `d` | string | | no key sometimes | |\n";
-    let format = &formats(page)[0];
-    let time = "2026-01-01T00:00:00Z";
-    let good =
-        [json!({"a": 1, "b": [{"c": null}, {"c": time}]}), json!({"a": 1, "b": [], "d": ""})];
-    assert_eq!(format.differences(&good), [""; 0]);
-    for (output, difference) in [
-        (json!({"a": 1, "b": [], "d": "", "e": 1}), "e: is not on the page"),
-        (json!({"a": 1, "b": [{"c": time, "e": 1}]}), "b[].e: is not on the page"),
-        (json!({"a": "1", "b": []}), "a: string, on the page integer"),
-        (json!({"a": 1, "b": [{"c": "soon"}]}), "b[].c: string, on the page time"),
-        (json!({"a": null, "b": []}), "a: null, on the page never"),
-        (json!({"b": []}), "a: missing, on the page never"),
-    ] {
-        let outputs = [good.to_vec(), vec![output]].concat();
-        assert_eq!(format.differences(&outputs), [difference]);
-    }
-    assert_eq!(format.differences(&good[1..]), ["b[].c: is in no output", "d: is in every output"]);
-    assert_eq!(
-        format.differences(&[json!({"a": 1, "b": [{"c": time}]})]),
-        ["d: is in no output", "b[].c: is null in no output", "d: has no value in any output"]
-    );
-}

@@ -1,7 +1,7 @@
 //! docs/json.md, and how the output of a command differs from it.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A row of a key table.
@@ -183,4 +183,32 @@ fn fits(page: &str, seen: &str) -> bool {
         "time" => ["time", "string"].contains(&page),
         seen => seen == page,
     }
+}
+
+#[test]
+fn differences_are_found() {
+    let page = "## `x`\n\n| key | type | unit | absent | meaning |\n| --- | --- | --- | --- | --- |\n\
+                | `a` | integer | | never | |\n| `b` | array of objects | | never | |\n\
+                | `b[].c` | time | | `null` sometimes | |\n| `d` | string | | no key sometimes | |\n";
+    let format = &formats(page)[0];
+    let time = "2026-01-01T00:00:00Z";
+    let good =
+        [json!({"a": 1, "b": [{"c": null}, {"c": time}]}), json!({"a": 1, "b": [], "d": ""})];
+    assert_eq!(format.differences(&good), [""; 0]);
+    for (output, difference) in [
+        (json!({"a": 1, "b": [], "d": "", "e": 1}), "e: is not on the page"),
+        (json!({"a": 1, "b": [{"c": time, "e": 1}]}), "b[].e: is not on the page"),
+        (json!({"a": "1", "b": []}), "a: string, on the page integer"),
+        (json!({"a": 1, "b": [{"c": "soon"}]}), "b[].c: string, on the page time"),
+        (json!({"a": null, "b": []}), "a: null, on the page never"),
+        (json!({"b": []}), "a: missing, on the page never"),
+    ] {
+        let outputs = [good.to_vec(), vec![output]].concat();
+        assert_eq!(format.differences(&outputs), [difference]);
+    }
+    assert_eq!(format.differences(&good[1..]), ["b[].c: is in no output", "d: is in every output"]);
+    assert_eq!(
+        format.differences(&[json!({"a": 1, "b": [{"c": time}]})]),
+        ["d: is in no output", "b[].c: is null in no output", "d: has no value in any output"]
+    );
 }
