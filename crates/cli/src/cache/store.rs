@@ -48,7 +48,7 @@ use architecture::Architecture;
 use jiff::Timestamp;
 use other_roots::OtherRoots;
 use sha2::{Digest as _, Sha256};
-use sifcache_core::image::Root;
+use sifcache_core::image::{Root, State};
 use sifcache_core::settings::{Settings, Untrusted};
 use std::fs;
 use std::io;
@@ -205,6 +205,21 @@ impl Store {
     /// system reports it.
     pub(crate) fn free(&self) -> Option<u64> {
         free(&self.root)
+    }
+}
+
+/// Fails if there is no directory of this image root, for a command that shows what it would change
+/// there. [`Store::open`] checks more.
+///
+/// # Errors
+/// The root does not exist.
+pub(crate) fn require(root: &Path) -> Result<(), Failure> {
+    match Root::enter(root, Untrusted::Accept).problem() {
+        Some(problem @ (State::Absent | State::DanglingLink)) => {
+            let problem = problem.to_string();
+            Err(Failure::ImageRoot { path: root.to_owned(), problem })
+        }
+        _ => Ok(()),
     }
 }
 

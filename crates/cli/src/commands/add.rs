@@ -3,8 +3,8 @@
 use crate::cache::lookup;
 use crate::cache::runs::{Begun, Command};
 use crate::cache::squashfs;
-use crate::cache::store::Store;
 use crate::cache::store::architecture::{self, Architecture};
+use crate::cache::store::{self, Store};
 use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -103,6 +103,7 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let references = reference_list::gather(&args.references, &args.from)?;
     let root = site::target(&settings, args.change.into.as_deref())?;
+    store::require(&root)?;
     let progress = Progress::new(args.json);
     let report = Report::new(&progress, args.json);
     let architecture = architecture::wanted(&root, args.pull.arch)?;

@@ -8,8 +8,8 @@ use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
 use crate::cache::runs::{Begun, Command};
 use crate::cache::select::{self, Filter, Inventory};
-use crate::cache::store::retention;
 use crate::cache::store::scan::Image;
+use crate::cache::store::{self, retention};
 use crate::cache::usage_from_logs;
 use crate::error::Failure;
 use crate::events::logs;
@@ -107,6 +107,7 @@ pub(crate) fn run(args: &Gc) -> Result<Exit, Failure> {
 }
 
 fn collect(args: &Gc, settings: &Settings, root: &PathBuf) -> Result<Exit, Failure> {
+    store::require(root)?;
     let mut inventory = select::inventory(settings, root)?;
     usage_from_logs::learn(&args.logs, [(root, &mut inventory.usage)].into_iter())?;
     let removals = choose(args, settings, &inventory, Timestamp::now())?;

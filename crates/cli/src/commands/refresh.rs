@@ -6,7 +6,7 @@ use crate::cache::runs::{Begun, Command};
 use crate::cache::select;
 use crate::cache::store::architecture;
 use crate::cache::store::retention::Retention;
-use crate::cache::store::{Store, metadata};
+use crate::cache::store::{self, Store, metadata};
 use crate::cache::view::update;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -135,6 +135,7 @@ fn refresh(
     root: &Path,
     names: &mut Option<Names>,
 ) -> Result<Exit, Failure> {
+    store::require(root)?;
     let inventory = select::inventory(settings, root)?;
     let architecture = architecture::wanted(root, args.pull.arch)?;
     let items = items(args, settings, &inventory, architecture)?;

@@ -61,6 +61,32 @@ fn the_message_names_the_path_at_fault() {
     }
 }
 
+/// What would be changed is shown for an image root that exists, as for the change itself: a name with
+/// a spelling mistake must not look like an empty cache.
+#[test]
+fn an_image_root_that_does_not_exist() {
+    let Some(tree) = Tree::new() else { return };
+    std::os::unix::fs::symlink("nowhere", tree.path("dangling")).unwrap();
+    for words in [
+        "add --dry-run o/i:1",
+        "add o/i:1",
+        "gc --dry-run --older-than 1d",
+        "gc",
+        "refresh --all --check",
+        "refresh --all",
+        "refresh --check o/i:1",
+    ] {
+        for (root, problem) in [("none", "does not exist"), ("dangling", "a broken symbolic link")]
+        {
+            let (status, message) = run(&tree, &format!("{words} --root TOP/{root}"));
+            assert_eq!(status, Some(78), "{words}: {message}");
+            let expected = format!("sifcache: image root {}: {problem}\n", tree.text(root));
+            assert_eq!(message, expected, "{words}");
+        }
+    }
+    assert!(!tree.path("none").exists());
+}
+
 /// The counters of a state file that cannot be read may still be valid.
 #[test]
 fn a_state_file_that_cannot_be_read() {
