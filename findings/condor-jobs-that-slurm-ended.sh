@@ -8,8 +8,8 @@
 # Affected: jobs with `grid_resource = batch slurm`, and those of HTCondor-CE: incomplete results are used, and jobs are
 #           not repeated, because all settings that depend on the exit code count the job as successful.
 #
-# squeue and sacct are stand-ins that print what Slurm 26.05.5 printed for jobs that ended more than MinJobAge ago: job 4
-# reached its time limit, job 11 was cancelled by its user, and the program of job 12 exited with 3.
+# squeue and sacct are stand-ins that print what Slurm 26.05.5 printed for jobs that ended more than MinJobAge ago:
+# job 4 reached its time limit, job 11 was cancelled by its user, and the program of job 12 exited with 3.
 # Requires Debian 12 or later, root or user namespaces, and Python; nothing is installed.
 # Exit status: 0 if HTCondor behaves as described, 1 otherwise.
 set -euo pipefail

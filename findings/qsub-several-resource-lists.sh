@@ -30,7 +30,12 @@ dpkg-deb --field cache/archives/slurm-wlm-torque_*.deb Package Version
 libraries=$(dirname "$(find "$work/root" -name 'libc.so.6' -print -quit)")
 plugins=$(dirname "$(find "$work/root" -name libslurmfull.so -print -quit)")
 modules=$(find "$work/root/usr" -type d \( -path '*/perl/5.*[0-9]' -o -name perl-base \) -printf '%p:')
-printf '%s\n' ClusterName=cluster 'SlurmctldHost=localhost(127.0.0.1)' AuthType=auth/none "PluginDir=$plugins" >slurm.conf
+cat >slurm.conf <<END_OF_CONFIGURATION
+ClusterName=cluster
+SlurmctldHost=localhost(127.0.0.1)
+AuthType=auth/none
+PluginDir=$plugins
+END_OF_CONFIGURATION
 # request OPTION...: prints the options and those of sbatch without the names of files.
 request() {
     echo "qsub $*"
