@@ -1,5 +1,5 @@
-//! Checks whether image roots are nested, also through symbolic links. Jobs then find an image of the
-//! inner root under a second name in the outer one.
+//! Checks whether image roots are nested or the same, also through symbolic links. Jobs then find an
+//! image of the inner root under a second name in the outer one.
 
 use super::finding::Finding;
 use super::host::Host;
@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// whole root.
 const MAX_ENTRIES: usize = 10_000;
 
-/// The findings about `root` in another root, and about links in `root` to another root.
+/// The findings about `root` in another root, about links in `root` to another root, and about another
+/// path of the same directory.
 pub(crate) fn check(host: &Host, settings: &Settings, root: &Path) -> Vec<Finding> {
     let path = host.path(root);
     let all: Vec<PathBuf> = settings.search_path().map(|(path, _)| host.path(path)).collect();
@@ -30,7 +31,20 @@ pub(crate) fn check(host: &Host, settings: &Settings, root: &Path) -> Vec<Findin
         let other = others.behind(&link)?;
         Some(linked(&shown(host, &link), &shown(host, other)))
     });
-    inside.into_iter().chain(linked).collect()
+    inside.into_iter().chain(linked).chain(same(host, settings, root, &real)).collect()
+}
+
+/// The finding about a root of the same kind that is searched before `root`, and is the same directory.
+/// `real` is its canonical path.
+fn same(host: &Host, settings: &Settings, root: &Path, real: &Path) -> Option<Finding> {
+    let is_real = |path: &Path| fs::canonicalize(host.path(path)).is_ok_and(|path| path == real);
+    let mut paths = settings.image_roots.iter().filter(|path| is_real(path));
+    let (first, second) = (paths.next()?, paths.find(|path| *path == root)?);
+    let (first, second) = (escape_for_terminal(first), escape_for_terminal(second));
+    let message = format!("{second}: the same directory as the image root {first}");
+    let advice =
+        format!("remove {second} from image_root, because it is searched and listed twice");
+    Some(Finding::warn("nested-roots", message).advice(advice))
 }
 
 /// The path without the prefix of the host.
