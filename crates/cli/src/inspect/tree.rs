@@ -65,6 +65,9 @@ impl<'a> Walk<'a> {
     where
         'a: 's,
     {
+        if let Some(other) = self.watchdog.at(&directory, || self.others.at(&directory)) {
+            return self.leave(&directory, other);
+        }
         let listed = self.watchdog.at(&directory, || self.read(&directory));
         let Some(mut listed) = listed else {
             return self.skip(Finding::refused(&directory, &State::NotAFile("directory")));
@@ -75,10 +78,6 @@ impl<'a> Walk<'a> {
             }
         }
         for below in listed.directories {
-            if let Some(other) = self.watchdog.at(&below, || self.others.at(&below)) {
-                self.leave(&below, other);
-                continue;
-            }
             let jumps = Arc::clone(&jumps);
             scope.spawn(move |scope| self.list(scope, below, jumps));
         }
