@@ -18,7 +18,7 @@
 //! | `local_socket.rs` | connections between processes of this node |
 //! | `process.rs` | this process: environment, limits, sockets, exit |
 //! | `program.rs` | starts a program |
-//! | `signals.rs` | the handlers of signals that a task inherits |
+//! | `signals.rs` | the actions of signals that a task inherits |
 //! | `helper_process.rs`, `helper_process/` | runs work that may block forever in a child process |
 //!
 //! The rest of the plugin uses the trait [`Spank`], so that hooks can be tested without Slurm, with

@@ -1,5 +1,6 @@
 //! This process: its environment, limits, files and sockets, and its exit.
 
+use super::signals;
 use crate::job::Error;
 use sifcache_core::attributes::Attributes;
 use std::ffi::{CStr, CString, OsString, c_int};
@@ -120,16 +121,10 @@ pub(super) fn soft_limit(resource: libc::__rlimit_resource_t) -> Option<u64> {
 /// Runs `write`, which may write to a file. In a task, another plugin or PAM may limit the size of
 /// files; a write beyond the limit then fails, instead of ending the process with SIGXFSZ.
 pub(super) fn writing<T>(write: impl FnOnce() -> T) -> T {
-    let unlimited = soft_limit(libc::RLIMIT_FSIZE).is_none_or(|most| most == libc::RLIM_INFINITY);
-    if unlimited {
-        return write();
+    match soft_limit(libc::RLIMIT_FSIZE) {
+        None | Some(libc::RLIM_INFINITY) => write(),
+        Some(_) => signals::ignoring(libc::SIGXFSZ, write),
     }
-    // SAFETY: the call takes a signal number and a valid disposition.
-    let before = unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
-    let result = write();
-    // SAFETY: as above; this restores the previous disposition.
-    unsafe { libc::signal(libc::SIGXFSZ, before) };
-    result
 }
 
 /// Returns a datagram socket on which sending never blocks. This takes one system call; the
