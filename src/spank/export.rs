@@ -9,8 +9,9 @@ use crate::Hook;
 use crate::NAME;
 use crate::{check_option, dispatch, install_log};
 use slurm_spank::spank_sys::spank_t;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_uint};
+use std::mem::{self, ManuallyDrop};
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::Once;
@@ -95,20 +96,22 @@ fn firewall(otherwise: c_int, work: impl FnOnce() -> c_int) -> c_int {
     }));
     outcome.unwrap_or_else(|payload| {
         let _ = panic::catch_unwind(|| {
-            let what = LAST_PANIC.take();
+            let what = ManuallyDrop::into_inner(LAST_PANIC.take());
             log::warn!("internal error, continuing without the cache: {what}");
         });
         // Dropping the payload can panic again. The payload of that second panic is leaked, because
         // dropping it could panic, too.
         let dropped = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        let _ = dropped.map_err(std::mem::forget);
+        let _ = dropped.map_err(mem::forget);
         otherwise
     })
 }
 
 thread_local! {
-    /// Message and location of this thread's last panic.
-    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+    /// Message and location of this thread's last panic. With a destructor, the plugin would stay
+    /// loaded after a panic until the thread ends.
+    static LAST_PANIC: Cell<ManuallyDrop<String>> =
+        const { Cell::new(ManuallyDrop::new(String::new())) };
 }
 
 /// Keeps panic messages off the user's terminal, where Rust would print them.
@@ -126,7 +129,7 @@ fn quiet_panics() {
             if !text.contains("injected at") {
                 return loud(info);
             }
-            LAST_PANIC.set(text);
+            drop(ManuallyDrop::into_inner(LAST_PANIC.replace(ManuallyDrop::new(text))));
         }));
     });
 }
