@@ -6,10 +6,10 @@
 
 use crate::NAME;
 use crate::spank;
-use once_cell::sync::OnceCell;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixDatagram;
+use std::sync::OnceLock;
 use syslog::{Facility, LogFormat, Logger, Severity};
 
 /// The target of log records for syslog: one line of `key=value` fields for each hit and miss.
@@ -17,7 +17,7 @@ pub const EVENT: &str = "sifcache::event";
 
 const SOCKET: &str = "/dev/log";
 
-static FACILITY: OnceCell<Facility> = OnceCell::new();
+static FACILITY: OnceLock<Facility> = OnceLock::new();
 
 /// Selects the facility by name. Only the first call has an effect; without it, nothing is sent.
 pub fn use_facility(name: &str) {

@@ -3,11 +3,11 @@
 //! slurmstepd checks once, before it forks the tasks, so that a task that starts no container makes
 //! no file system call. The files are in a local directory of the node, never in an image root.
 
-use once_cell::sync::OnceCell;
 use sifcache_core::nested::{INTERPOSER, SHIM, SHIMS, installed};
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::OnceLock;
 
 /// A component of the shim that can be missing on a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +29,9 @@ enum Status {
     Failed(Option<i32>),
 }
 
-static SHIM_PROGRAM: OnceCell<Status> = OnceCell::new();
-static SHIMS_DIRECTORY: OnceCell<Status> = OnceCell::new();
-static INTERPOSER_LIBRARY: OnceCell<Status> = OnceCell::new();
+static SHIM_PROGRAM: OnceLock<Status> = OnceLock::new();
+static SHIMS_DIRECTORY: OnceLock<Status> = OnceLock::new();
+static INTERPOSER_LIBRARY: OnceLock<Status> = OnceLock::new();
 
 /// Whether `part` can be used. This is all that most tasks need; [`missing`] also formats the
 /// reason.
@@ -83,7 +83,7 @@ fn status_of(part: Component) -> (&'static str, Status) {
 }
 
 fn once(
-    seen: &OnceCell<Status>,
+    seen: &OnceLock<Status>,
     name: &'static str,
     good: fn(&Metadata) -> bool,
 ) -> (&'static str, Status) {

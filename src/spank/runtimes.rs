@@ -6,13 +6,13 @@
 //! as having no runtime.
 
 use crate::spank::{may_execute, within};
-use once_cell::sync::OnceCell;
 use sifcache_core::nested::is_shims;
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The directories where distributions and sites install programs, the most likely ones first.
@@ -41,8 +41,8 @@ enum Status {
     Restricted,
 }
 
-static SYSTEM_STATUS: [[OnceCell<Status>; SYSTEM.len()]; COMMON_RUNTIMES.len()] =
-    [const { [const { OnceCell::new() }; SYSTEM.len()] }; COMMON_RUNTIMES.len()];
+static SYSTEM_STATUS: [[OnceLock<Status>; SYSTEM.len()]; COMMON_RUNTIMES.len()] =
+    [const { [const { OnceLock::new() }; SYSTEM.len()] }; COMMON_RUNTIMES.len()];
 
 /// A runtime in `PATH`: the index of its name, the `PATH` entry that holds it, and its file.
 pub(crate) type Located = (usize, Vec<u8>, File);
