@@ -15,8 +15,8 @@
 //! | `line.rs` | which of several plugin lines in plugstack.conf is used |
 //! | `installed.rs`, `runtimes.rs` | the shim's files and the runtimes on this node |
 //! | `prepend.rs` | `spank_prepend_task_argv`, which older Slurm releases lack |
-//! | `local_socket.rs` | connections between processes of this node |
-//! | `process.rs` | this process: environment, limits, sockets, exit |
+//! | `local_socket.rs` | connections between processes of this node, and datagrams |
+//! | `process.rs` | this process: environment, limits, files, exit |
 //! | `program.rs` | starts a program |
 //! | `signals.rs` | the actions of signals that a task inherits |
 //! | `helper_process.rs`, `helper_process/` | runs work that may block forever in a child process |
@@ -51,8 +51,10 @@ pub(crate) mod stubs;
 pub(crate) mod test_double;
 
 pub(crate) use helper_process::{Exiting, within, within_and_exiting};
-pub(crate) use local_socket::{connect, peer_uid, send};
-pub(crate) use process::{datagram_socket, known_attributes, may_execute, open_at, set_name};
+pub(crate) use local_socket::{accept, connect, listen, peer_uid, receive, send};
+pub(crate) use local_socket::{datagram_socket, send_to};
+pub(crate) use process::{known_attributes, may_execute, open_at, stderr_is_terminal};
+pub(crate) use process::{process_id, set_name};
 pub(crate) use program::{Program, inherit};
 pub(crate) use signals::DefaultSignals;
 

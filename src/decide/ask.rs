@@ -17,17 +17,15 @@
 use crate::NAME;
 use crate::fault;
 use crate::job::Job;
-use crate::spank::{Program, connect, inherit, peer_uid, within};
+use crate::spank::{Program, connect, inherit, listen, peer_uid, process_id, within};
 use sifcache_core::decision::Decision;
 use sifcache_core::nested::{COMMAND, installed};
 use sifcache_core::queue;
 use sifcache_core::settings::{Filler, Settings};
 use std::ffi::CString;
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
-use std::process;
+use std::os::fd::{AsRawFd as _, RawFd};
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 /// The longest time that the plugin spends on a request.
@@ -85,7 +83,7 @@ pub(crate) fn listener(
 }
 
 /// The socket for the request process; `None` if a process of another user has taken its name.
-type Claim = Option<OwnedFd>;
+type Claim = Option<UnixListener>;
 
 struct Request<'a> {
     program: String,
@@ -118,11 +116,11 @@ impl Request<'_> {
     /// Starts the request process, and with [`Next::End`] also waits for its exit. `None` if this
     /// took too long, or if no helper process could be started.
     fn send(&self, next: Next) -> Option<Outcome> {
-        let parent = process::id();
+        let parent = process_id();
         // The helper process has closed all files of the task.
         let (outcomes, _) = within(LIMIT, &|report| {
             // A request process that is started here would inherit files of the task.
-            if process::id() == parent {
+            if process_id() == parent {
                 return;
             }
             match self.start(next) {
@@ -155,9 +153,8 @@ impl Request<'_> {
     /// process inherits it. `None` if another process of this user holds it. If a process of another
     /// user holds it, the request is sent without a socket.
     fn claim(&self) -> io::Result<Option<Claim>> {
-        match UnixListener::bind_addr(&self.address()?) {
+        match listen(self.name().as_bytes()) {
             Ok(listener) => {
-                let listener = OwnedFd::from(listener);
                 inherit(&listener);
                 return Ok(Some(Some(listener)));
             }
@@ -166,10 +163,6 @@ impl Request<'_> {
         }
         let owner = connect(self.name().as_bytes()).ok().and_then(|stream| peer_uid(&stream));
         Ok((owner != Some(self.uid)).then_some(None))
-    }
-
-    fn address(&self) -> io::Result<SocketAddr> {
-        SocketAddr::from_abstract_name(self.name())
     }
 
     fn name(&self) -> String {

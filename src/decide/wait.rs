@@ -29,7 +29,7 @@ mod watch;
 use crate::NAME;
 use crate::fault;
 use crate::job::Job;
-use crate::spank::{DefaultSignals, set_name};
+use crate::spank::{DefaultSignals, set_name, stderr_is_terminal};
 use news::News;
 use poll::Polls;
 use progress::Progress;
@@ -39,7 +39,6 @@ use sifcache_core::queue;
 use sifcache_core::settings::{OnMiss, Settings};
 use std::ffi::CString;
 use std::fs;
-use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use watch::{End, Step, Watch};
@@ -135,7 +134,7 @@ impl<'a> Messages<'a> {
         let level = command_line::level(&job.command(), &settings.runtimes, &variable);
         let is_quiet = matches!(level, Level::Quiet | Level::Silent);
         let prints = step.is_first_of_node() && step.node == 0 && !is_quiet;
-        let progress = prints.then(|| Progress::new(io::stderr().is_terminal()));
+        let progress = prints.then(|| Progress::new(stderr_is_terminal()));
         Self { job, progress }
     }
 

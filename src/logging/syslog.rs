@@ -6,6 +6,7 @@
 
 use crate::NAME;
 use crate::spank;
+use std::ffi::CStr;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 use std::os::unix::net::UnixDatagram;
@@ -15,7 +16,7 @@ use syslog::{Facility, LogFormat, Logger, Severity};
 /// The target of log records for syslog: one line of `key=value` fields for each hit and miss.
 pub const EVENT: &str = "sifcache::event";
 
-const SOCKET: &str = "/dev/log";
+const SOCKET: &CStr = c"/dev/log";
 
 static FACILITY: OnceLock<Facility> = OnceLock::new();
 
@@ -60,7 +61,7 @@ impl Socket {
 
 impl Write for Socket {
     fn write(&mut self, message: &[u8]) -> io::Result<usize> {
-        self.0.send_to(message, SOCKET)
+        spank::send_to(&self.0, SOCKET, message)
     }
 
     fn flush(&mut self) -> io::Result<()> {

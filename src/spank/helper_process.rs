@@ -26,6 +26,9 @@ mod child_setup;
 mod stack;
 
 use child_setup::{leave_files, set_process_name};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::thread::{Timespec, futex};
 use stack::Stack;
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -35,7 +38,7 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -89,7 +92,7 @@ struct Shared<'a, T> {
     /// 1 while the child uses this memory. The child sets it to 0 and wakes the parent when it has
     /// done its work, and the kernel when the child has exited or was killed. It has an allocation
     /// of its own, because the kernel writes to it after the parent has taken the results.
-    alive: *mut AtomicI32,
+    alive: *mut AtomicU32,
 }
 
 /// A child that was started.
@@ -102,9 +105,9 @@ struct HelperProcess<'a, T> {
 /// done its work or was killed, this may be dropped, which waits for its exit.
 #[derive(Debug)]
 pub(crate) struct Exiting {
-    pid: libc::pid_t,
+    pid: Pid,
     stack: Option<Stack>,
-    alive: *mut AtomicI32,
+    alive: *mut AtomicU32,
     /// The child runs to its end. Otherwise it was killed, and may still block in the kernel.
     runs: bool,
 }
@@ -112,7 +115,7 @@ pub(crate) struct Exiting {
 impl<'a, T> HelperProcess<'a, T> {
     fn start(work: Work<'a, T>) -> io::Result<Self> {
         let stack = Stack::new()?;
-        let alive = Box::into_raw(Box::new(AtomicI32::new(1)));
+        let alive = Box::into_raw(Box::new(AtomicU32::new(1)));
         let shared = Shared {
             work,
             results: UnsafeCell::new(Vec::new()),
@@ -130,7 +133,7 @@ impl<'a, T> HelperProcess<'a, T> {
         let pid = unsafe {
             libc::clone(child_main::<T>, stack.top(), flags, shared.cast(), unused, unused, alive)
         };
-        if pid < 0 {
+        let Some(pid) = Pid::from_raw(pid.max(0)) else {
             let error = io::Error::last_os_error();
             // SAFETY: `shared` comes from a box, and no child uses it.
             drop(unsafe { Box::from_raw(shared) });
@@ -138,7 +141,7 @@ impl<'a, T> HelperProcess<'a, T> {
             drop(unsafe { Box::from_raw(alive) });
             stack.release();
             return Err(error);
-        }
+        };
         let exiting = Exiting { pid, stack: Some(stack), alive, runs: false };
         Ok(Self { shared, exiting })
     }
@@ -150,7 +153,7 @@ impl<'a, T> HelperProcess<'a, T> {
         unsafe { &*self.shared }
     }
 
-    fn alive(&self) -> &AtomicI32 {
+    fn alive(&self) -> &AtomicU32 {
         // SAFETY: the box has not been freed, and all users of it use it atomically.
         unsafe { &*self.exiting.alive }
     }
@@ -174,7 +177,7 @@ impl<'a, T> HelperProcess<'a, T> {
 
     /// Continues to wait for a child that is not blocked but is running or waiting for a processor.
     fn ends_while_running(&self) -> bool {
-        let stat = format!("/proc/{}/stat", self.exiting.pid);
+        let stat = format!("/proc/{}/stat", self.exiting.pid.as_raw_nonzero());
         // proc(5): the state follows the name, which may contain anything.
         let state = || fs::read_to_string(&stat).ok()?.rsplit_once(") ")?.1.chars().next();
         while state() == Some('R') {
@@ -187,8 +190,8 @@ impl<'a, T> HelperProcess<'a, T> {
 
     /// Kills the child. False if it does not end: the kernel cannot kill it while it blocks.
     fn is_killed(&self) -> bool {
-        // SAFETY: the process is a child that was not waited for, so its number is not reused.
-        unsafe { libc::kill(self.exiting.pid, libc::SIGKILL) };
+        // The child was not waited for, so its number is not reused.
+        let _ = kill_process(self.exiting.pid, Signal::KILL);
         self.ends_within(GRACE)
     }
 
@@ -217,16 +220,10 @@ impl Exiting {
     /// Collects the exit status. A killed child may still block while the kernel closes its files,
     /// so the wait for it is short.
     fn reap(&self) {
-        let flags = if self.runs { libc::__WALL } else { libc::__WALL | libc::WNOHANG };
+        let all = WaitOptions::from_bits_retain(libc::__WALL.cast_unsigned());
+        let options = if self.runs { all } else { all | WaitOptions::NOHANG };
         let start = Instant::now();
-        loop {
-            let mut status = 0;
-            // SAFETY: the process is a child; the call writes an integer that remains valid.
-            let ended = unsafe { libc::waitpid(self.pid, &raw mut status, flags) };
-            let interrupted = || io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
-            if ended > 0 || (ended < 0 && !interrupted()) {
-                return;
-            }
+        while matches!(waitpid(Some(self.pid), options), Ok(None) | Err(Errno::INTR)) {
             if !self.runs {
                 if start.elapsed() > GRACE {
                     return;
@@ -249,21 +246,17 @@ impl Drop for Exiting {
     }
 }
 
+/// The flags of a futex that is not private: for CLONE_CHILD_CLEARTID, the kernel wakes waiters on a
+/// shared one.
+const SHARED: futex::Flags = futex::Flags::empty();
+
 /// Waits up to `time` while `alive` is 1. Returns the time that it waited.
-fn wait(alive: &AtomicI32, time: Duration) -> Duration {
+fn wait(alive: &AtomicU32, time: Duration) -> Duration {
     let start = Instant::now();
-    let limit = libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: time.subsec_nanos().into(),
-    };
-    // SAFETY: the kernel only reads the counter and the time. The futex is shared, not private,
-    // because for CLONE_CHILD_CLEARTID the kernel wakes waiters on a shared futex.
-    let woken = unsafe {
-        let (address, wait) = (alive.as_ptr(), libc::FUTEX_WAIT);
-        libc::syscall(libc::SYS_futex, address, wait, 1, &raw const limit)
-    };
+    let limit = Timespec::try_from(time).ok();
+    let woken = futex::wait(alive, SHARED, 1, limit.as_ref());
     let waited = start.elapsed();
-    if woken < 0 && waited < time && alive.load(Acquire) != 0 {
+    if woken.is_err() && waited < time && alive.load(Acquire) != 0 {
         // A signal arrived, or a seccomp filter forbids the call.
         thread::sleep(Duration::from_millis(1));
     }
@@ -294,13 +287,12 @@ extern "C" fn child_main<T>(shared: *mut c_void) -> c_int {
 }
 
 /// Lets the parent go on. From here on this process uses only its stack.
-fn release(alive: *mut AtomicI32) {
+fn release(alive: *mut AtomicU32) {
     // SAFETY: `alive` remains valid until this process has exited, and all users of it use it
     // atomically.
     let alive = unsafe { &*alive };
     alive.store(0, Release);
-    // SAFETY: the kernel only uses the address, to find the processes that wait.
-    unsafe { libc::syscall(libc::SYS_futex, alive.as_ptr(), libc::FUTEX_WAKE, 1) };
+    let _ = futex::wake(alive, SHARED, 1);
 }
 
 #[cfg(test)]

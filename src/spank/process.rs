@@ -1,14 +1,15 @@
-//! This process: its environment, limits, files and sockets, and its exit.
+//! This process: its environment, limits and files, and its exit.
 
 use super::signals;
 use crate::job::Error;
+use rustix::fs::{Access, AtFlags, Mode, OFlags, StatxFlags, access, openat, statx};
+use rustix::io::{retry_on_intr, write};
+use rustix::process::{Pid, getpid};
+use rustix::termios::isatty;
 use sifcache_core::attributes::Attributes;
 use std::ffi::{CStr, CString, OsString, c_int};
 use std::fs::File;
-use std::io::{self, Write};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd as _, FromRawFd, OwnedFd};
-use std::os::unix::net::UnixDatagram;
+use std::io;
 
 /// Sets an environment variable of this process, which its children inherit.
 pub(super) fn set_variable(name: &CString, value: &CString) -> Result<(), Error> {
@@ -42,66 +43,64 @@ pub(super) fn command_line() -> Vec<Vec<u8>> {
     std::env::args_os().map(OsString::into_encoded_bytes).collect()
 }
 
+/// The ID of this process. A helper process has its own.
+pub(crate) fn process_id() -> Pid {
+    getpid()
+}
+
 /// Whether this user may execute the file at `path`. The kernel decides, not only the file's mode.
 pub(crate) fn may_execute(path: &CStr) -> bool {
-    // SAFETY: `path` is a valid C string.
-    unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
+    access(path, Access::EXEC_OK).is_ok()
 }
 
 /// Opens the file `name` in a directory: openat(2). The flags create no file.
 pub(crate) fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
-    let (directory, name) = (directory.as_raw_fd(), name.as_ptr());
-    // SAFETY: the descriptor is open as long as `directory`, and `name` is a valid C string.
-    let file = unsafe { libc::openat(directory, name, flags) };
-    if file < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the kernel has just opened this descriptor, and nothing else owns it.
-    Ok(unsafe { File::from_raw_fd(file) })
+    let flags = OFlags::from_bits_retain(flags.cast_unsigned());
+    Ok(openat(directory, name, flags, Mode::empty())?.into())
 }
 
 /// The attributes of an open file or directory that the kernel has cached: statx(2) with
 /// `AT_STATX_DONT_SYNC`. A kernel before 4.11 has no such call; there, this may query the file server.
 pub(crate) fn known_attributes(file: &File) -> io::Result<Attributes> {
-    const WANTED: u32 =
-        libc::STATX_TYPE | libc::STATX_MODE | libc::STATX_UID | libc::STATX_GID | libc::STATX_SIZE;
-    let mut found = MaybeUninit::<libc::statx>::zeroed();
-    let flags = libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC;
-    // SAFETY: the descriptor is open as long as `file`, the path is a valid C string, and the call
-    // only writes the structure.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_statx,
-            file.as_raw_fd(),
-            c"".as_ptr(),
-            flags,
-            WANTED,
-            found.as_mut_ptr(),
-        )
-    };
-    // SAFETY: all bytes of the structure are zero or written by the call.
-    let found = unsafe { found.assume_init() };
-    if result != 0 || found.stx_mask & WANTED != WANTED {
-        return file.metadata().map(|metadata| Attributes::from(&metadata));
+    const WANTED: StatxFlags = StatxFlags::TYPE
+        .union(StatxFlags::MODE)
+        .union(StatxFlags::UID)
+        .union(StatxFlags::GID)
+        .union(StatxFlags::SIZE);
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    match statx(file, c"", flags, WANTED) {
+        Ok(found) if StatxFlags::from_bits_retain(found.stx_mask).contains(WANTED) => {
+            Ok(Attributes {
+                mode: found.stx_mode.into(),
+                uid: found.stx_uid,
+                gid: found.stx_gid,
+                size: found.stx_size,
+            })
+        }
+        _ => file.metadata().map(|metadata| Attributes::from(&metadata)),
     }
-    Ok(Attributes {
-        mode: found.stx_mode.into(),
-        uid: found.stx_uid,
-        gid: found.stx_gid,
-        size: found.stx_size,
-    })
 }
 
 /// Writes to stderr, which in a task is the task's own. If stderr is closed, the text is lost.
 pub(super) fn write_stderr(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let mut left = text.as_bytes();
+    while !left.is_empty() {
+        match retry_on_intr(|| write(io::stderr(), left)) {
+            Ok(count) if count > 0 => left = left.get(count..).unwrap_or_default(),
+            _ => return,
+        }
+    }
+}
+
+/// Whether stderr is a terminal.
+pub(crate) fn stderr_is_terminal() -> bool {
+    isatty(io::stderr())
 }
 
 /// Sets the name of this process in ps(1). A task cannot write it to `/proc/self/comm`, which belongs
 /// to root after a change of the user ID. The kernel shortens the name to 15 bytes.
 pub(crate) fn set_name(name: &CStr) {
-    // SAFETY: the kernel reads at most 16 bytes of a valid C string.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    let _ = rustix::thread::set_name(name);
 }
 
 /// Ends this process without running the exit handlers that slurmstepd has registered.
@@ -110,7 +109,8 @@ pub(super) fn end(status: i32) -> ! {
     unsafe { libc::_exit(status) }
 }
 
-/// The soft limit of this process for `resource`; `None` if it cannot be read.
+/// The soft limit of this process for `resource`; `None` if it cannot be read. rustix would not
+/// report an error.
 pub(super) fn soft_limit(resource: libc::__rlimit_resource_t) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the call only writes the two integers of `limit`.
@@ -127,30 +127,12 @@ pub(super) fn writing<T>(write: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Returns a datagram socket on which sending never blocks. This takes one system call; the
-/// standard library needs two, which would delay every hit.
-///
-/// # Errors
-/// The kernel cannot create a socket.
-pub(crate) fn datagram_socket() -> io::Result<UnixDatagram> {
-    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-    // SAFETY: the call takes three integers and returns a new descriptor or -1.
-    let descriptor = unsafe { libc::socket(libc::AF_UNIX, kind, 0) };
-    if descriptor < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: the descriptor is open, and nothing else owns it.
-    Ok(UnixDatagram::from(unsafe { OwnedFd::from_raw_fd(descriptor) }))
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{command_line, datagram_socket, known_attributes};
+    use super::{command_line, known_attributes};
     use sifcache_core::attributes::Attributes;
     use std::fs::{self, File, OpenOptions, Permissions};
-    use std::io::ErrorKind;
     use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-    use std::os::unix::net::UnixDatagram;
 
     /// The kernel's copy, in which each entry ends with a null byte: proc(5).
     #[test]
@@ -174,16 +156,5 @@ mod tests {
             let expected = Attributes::from(&file.metadata().unwrap());
             assert_eq!(known_attributes(&file).unwrap(), expected);
         }
-    }
-
-    /// A syslog daemon that does not read must not block a task.
-    #[test]
-    fn sending_never_waits() {
-        let path = std::env::temp_dir().join(format!("sifcache-log-{}", std::process::id()));
-        let _daemon = UnixDatagram::bind(&path).unwrap();
-        let socket = datagram_socket().unwrap();
-        let full = (0..100_000).find_map(|_| socket.send_to(&[b'x'; 900], &path).err());
-        std::fs::remove_file(&path).unwrap();
-        assert_eq!(full.map(|error| error.kind()), Some(ErrorKind::WouldBlock));
     }
 }

@@ -2,15 +2,17 @@
 //!
 //! The standard library could start it as well, but would add 50 KB to the plugin.
 
+use rustix::io::{FdFlags, fcntl_setfd, retry_on_intr};
+use rustix::process::{Pid, WaitOptions, chdir, setpgid, waitpid};
 use std::ffi::{CString, c_char, c_int};
 use std::io;
-use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::fd::AsFd;
 use std::ptr;
 
 /// A program that was started.
 #[derive(Debug)]
 pub(crate) struct Program {
-    pid: libc::pid_t,
+    pid: Pid,
 }
 
 impl Program {
@@ -23,9 +25,9 @@ impl Program {
     /// # Errors
     /// The program cannot be executed.
     pub(crate) fn start(path: &CString, arguments: &[CString]) -> io::Result<Self> {
-        std::env::set_current_dir("/")?;
-        // SAFETY: the call takes two integers. If it fails, the program is in the group of the task.
-        unsafe { libc::setpgid(0, 0) };
+        chdir(c"/")?;
+        // If this fails, the program is in the group of the task.
+        let _ = setpgid(None, None);
         let pointers = arguments.iter().map(|argument| argument.as_ptr().cast_mut());
         let arguments: Vec<*mut c_char> = pointers.chain([ptr::null_mut()]).collect();
         let environment = [ptr::null_mut()];
@@ -38,24 +40,19 @@ impl Program {
         let error = unsafe {
             libc::posix_spawn(&raw mut pid, path, actions, attributes, arguments, environment)
         };
-        if error == 0 { Ok(Self { pid }) } else { Err(io::Error::from_raw_os_error(error)) }
+        let pid = Pid::from_raw(pid).filter(|_| error == 0);
+        pid.map(|pid| Self { pid }).ok_or_else(|| io::Error::from_raw_os_error(error))
     }
 
     /// Waits for the end of the program. `None` if a signal has ended it.
     pub(crate) fn status(&self) -> Option<c_int> {
-        let mut status = 0;
-        loop {
-            // SAFETY: the process is a child that was not waited for; the call writes an integer.
-            let ended = unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
-            if ended >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-                return (ended > 0 && libc::WIFEXITED(status)).then(|| libc::WEXITSTATUS(status));
-            }
-        }
+        let ended = retry_on_intr(|| waitpid(Some(self.pid), WaitOptions::empty()));
+        let (_, status) = ended.ok().flatten()?;
+        status.exit_status()
     }
 }
 
 /// Lets the programs that this process starts inherit a file.
-pub(crate) fn inherit(file: &OwnedFd) {
-    // SAFETY: the descriptor is open, and the call takes integers.
-    unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETFD, 0) };
+pub(crate) fn inherit(file: impl AsFd) {
+    let _ = fcntl_setfd(file, FdFlags::empty());
 }

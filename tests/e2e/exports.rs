@@ -51,6 +51,21 @@ fn imports_of_slurm() {
     assert_eq!(imported, expected);
 }
 
+/// The loader binds each imported function when srun or slurmstepd loads the library. `src/spank`
+/// makes these system calls itself; types of the standard library such as `UnixStream` would import
+/// the functions.
+#[test]
+#[ignore = "needs the built library: make test"]
+fn system_calls_are_not_imported() {
+    let imported = symbols("--undefined-only");
+    let is_imported =
+        |call: &&str| imported.iter().any(|name| name.split('@').next() == Some(call));
+    let calls = "accept4 bind connect listen mprotect openat prctl recv sendto setsockopt socket";
+    let strange: Vec<&str> = calls.split(' ').filter(is_imported).collect();
+    assert_eq!(strange, Vec::<&str>::new());
+    assert!(is_imported(&"getrlimit"));
+}
+
 /// srun and slurmstepd already load these libraries. Any other library would be loaded only for the
 /// plugin.
 #[test]

@@ -1,7 +1,7 @@
 use super::{Next, Outcome, Request, listener};
 use crate::logging::captured;
-use crate::spank::Context;
 use crate::spank::test_double::Double;
+use crate::spank::{Context, listen};
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision;
 use sifcache_core::lookup::Inline;
@@ -9,7 +9,6 @@ use sifcache_core::settings::{Filler, Settings};
 use std::fs::{self, File, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -125,7 +124,7 @@ fn the_socket_of_another_user_is_not_believed() {
     // For the user with the next ID, the socket that the test opens belongs to somebody else.
     let mine = request(&path, &filler, "taken:1");
     let theirs = Request { uid: mine.uid + 1, ..mine };
-    let _socket = UnixListener::bind_addr(&theirs.address().unwrap()).unwrap();
+    let _socket = listen(theirs.name().as_bytes()).unwrap();
     assert_eq!(theirs.send(Next::Launch), Some(Outcome::Started));
     assert_eq!(theirs.send(Next::Launch), Some(Outcome::Started));
     File::create(directory.path().join("stop")).unwrap();

@@ -5,8 +5,8 @@
 //! of a node are that far apart, even if a process is preempted between its turn and its poll, or if
 //! its wait ends with the poll.
 
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
+use crate::spank::listen;
+use std::os::unix::net::UnixListener;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,8 +64,7 @@ impl Claim {
 
     /// Whether this process now listens on the name.
     fn listen(&mut self, name: &str) -> bool {
-        let address = SocketAddr::from_abstract_name(name);
-        self.held = address.and_then(|address| UnixListener::bind_addr(&address)).ok();
+        self.held = listen(name.as_bytes()).ok();
         self.held.is_some()
     }
 

@@ -13,11 +13,10 @@
 
 use super::slot::{MOST, PREFIX, Turns};
 use super::watch::{ANSWER, Seen};
-use crate::spank::{connect, peer_uid, send};
+use crate::spank::{accept, connect, listen, peer_uid, send};
 use sifcache_core::queue::{Entry, MAX_SIZE};
-use std::io::{self, Read as _};
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 use std::{mem, thread};
 
@@ -110,7 +109,7 @@ impl News {
                 let seen = poll();
                 self.turns.polled();
                 let seen = seen?;
-                accept(listener, self.uid, followers);
+                accept_own(listener, self.uid, followers);
                 let line = line(&seen);
                 followers.retain(|follower| send(follower, line.as_bytes()));
                 Some(seen)
@@ -148,9 +147,7 @@ impl News {
             self.role = Role::Relayed(stream, Vec::new());
             return;
         }
-        let listener = SocketAddr::from_abstract_name(name)
-            .and_then(|address| UnixListener::bind_addr(&address))
-            .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+        let listener = listen(name.as_bytes());
         if listener.is_err() {
             // The process with this name may have polled just before it ends.
             self.turns.see_other();
@@ -188,9 +185,9 @@ impl News {
 }
 
 /// Accepts the connections of this user's processes. The rest of them are accepted at the next call.
-fn accept(listener: &UnixListener, uid: u32, followers: &mut Vec<UnixStream>) {
+fn accept_own(listener: &UnixListener, uid: u32, followers: &mut Vec<UnixStream>) {
     for _ in 0..MOST_CONNECTIONS {
-        let Ok((stream, _)) = listener.accept() else { return };
+        let Ok(stream) = accept(listener) else { return };
         if peer_uid(&stream) == Some(uid) {
             followers.push(stream);
         }
@@ -213,15 +210,15 @@ const NO_ANSWER: &str = "no answer";
 /// # Errors
 /// The leader has sent no message within `time`, or something that is not a message.
 fn receive(
-    stream: &mut UnixStream,
+    stream: &UnixStream,
     received: &mut Vec<u8>,
     time: Duration,
 ) -> io::Result<Option<Seen>> {
-    // A time of zero would mean no limit.
-    stream.set_read_timeout(Some(time.max(RETRY)))?;
+    // The peer has some time also at the end of the wait.
+    let time = time.max(RETRY);
     let mut bytes = [0; MAX_SIZE];
     loop {
-        let count = match stream.read(&mut bytes) {
+        let count = match crate::spank::receive(stream, time, &mut bytes) {
             Ok(0) => return Ok(None),
             Ok(count) => count,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(None),

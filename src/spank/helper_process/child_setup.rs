@@ -1,19 +1,15 @@
 //! The first steps of a helper process.
 
-use std::ffi::CStr;
+use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::thread::{UnshareFlags, set_name, unshare_unsafe};
 use std::fs;
 use std::os::fd::RawFd;
-
-/// The name in ps(1).
-const NAME: &CStr = c"sifcache-probe";
 
 /// Names the process, so that admins can identify it if it hangs, and lets the kernel kill it when
 /// its parent ends.
 pub(super) fn set_process_name() {
-    // SAFETY: the kernel reads a C string of less than 16 bytes.
-    unsafe { libc::prctl(libc::PR_SET_NAME, NAME.as_ptr()) };
-    // SAFETY: the call takes two integers.
-    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    let _ = set_name(c"sifcache-probe");
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
 }
 
 /// Leaves the table of open files, which this process shares with its parent, for an empty one.
@@ -30,8 +26,8 @@ pub(super) fn leave_files() {
 /// Copies the table of open files on Linux before 5.9, which has no close_range(2). False if this
 /// is not possible; then no file may be closed, because the parent would lose it, too.
 pub(super) fn copy_files() -> bool {
-    // SAFETY: the call takes an integer.
-    unsafe { libc::unshare(libc::CLONE_FILES) == 0 }
+    // SAFETY: this process uses no descriptor that another one opens later.
+    unsafe { unshare_unsafe(UnshareFlags::FILES) }.is_ok()
 }
 
 /// Closes all files in a table that this process does not share.
@@ -40,8 +36,8 @@ pub(super) fn close_each_file() {
     let number = |name: std::ffi::OsString| name.to_str()?.parse().ok();
     let all: Vec<RawFd> = entries.filter_map(|entry| number(entry.ok()?.file_name())).collect();
     for descriptor in all {
-        // SAFETY: the call takes an integer. The descriptor of the directory is closed already,
-        // which is an error without effect.
+        // SAFETY: this process uses none of its files any more. The descriptor of the directory is
+        // closed already, which is an error without effect, but not for `rustix::io::close`.
         unsafe { libc::close(descriptor) };
     }
 }

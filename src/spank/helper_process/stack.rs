@@ -6,6 +6,7 @@
 //! Pages of the reserved stack that were never written to use no memory.
 
 use crate::spank::memory;
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::io;
@@ -18,6 +19,8 @@ const STACK: usize = 256 << 10;
 /// Size in bytes of the inaccessible area below, which turns an overflow into SIGSEGV. It is a
 /// multiple of the page size of every architecture.
 const GUARD: usize = 64 << 10;
+
+const USABLE: MprotectFlags = MprotectFlags::READ.union(MprotectFlags::WRITE);
 
 /// Its first bytes remain unused if they are not at the start of a page, which is larger on some
 /// machines.
@@ -57,7 +60,7 @@ impl Stack {
             is_reserved: true,
         };
         // SAFETY: the range is inside the area, of which this process uses nothing but the stack.
-        if unsafe { libc::mprotect(stack.guard, GUARD, libc::PROT_NONE) } != 0 {
+        if unsafe { mprotect(stack.guard, GUARD, MprotectFlags::empty()) }.is_err() {
             stack.release();
             return None;
         }
@@ -65,22 +68,18 @@ impl Stack {
     }
 
     fn mapped() -> io::Result<Self> {
-        let (none, kind) = (libc::PROT_NONE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let (length, none) = (GUARD + STACK, ProtFlags::empty());
         // SAFETY: a new mapping, at an address that the kernel chooses.
-        let guard = unsafe { libc::mmap(ptr::null_mut(), GUARD + STACK, none, kind, -1, 0) };
-        if guard == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        let top = guard.wrapping_byte_add(GUARD + STACK);
-        let (stack, usable) =
-            (Self { guard, top, is_reserved: false }, libc::PROT_READ | libc::PROT_WRITE);
+        let guard = unsafe { mmap_anonymous(ptr::null_mut(), length, none, MapFlags::PRIVATE) }?;
+        let stack = Self { guard, top: guard.wrapping_byte_add(GUARD + STACK), is_reserved: false };
         // SAFETY: the range is the upper part of the mapping.
-        if unsafe { libc::mprotect(guard.wrapping_byte_add(GUARD), STACK, usable) } != 0 {
-            let error = io::Error::last_os_error();
-            stack.release();
-            return Err(error);
+        match unsafe { mprotect(guard.wrapping_byte_add(GUARD), STACK, USABLE) } {
+            Ok(()) => Ok(stack),
+            Err(error) => {
+                stack.release();
+                Err(error.into())
+            }
         }
-        Ok(stack)
     }
 
     /// The initial stack pointer. Stacks grow down.
@@ -95,13 +94,12 @@ impl Stack {
     /// No process runs on the stack any more. If one is left behind on it, it is not released.
     pub(super) fn release(self) {
         if self.is_reserved {
-            let usable = libc::PROT_READ | libc::PROT_WRITE;
             // SAFETY: the range is that of `reserved`, and no process runs on the stack.
-            unsafe { libc::mprotect(self.guard, GUARD, usable) };
+            let _ = unsafe { mprotect(self.guard, GUARD, USABLE) };
             return RESERVED_IN_USE.store(false, Release);
         }
         // SAFETY: the mapping was made in `mapped`, and no process runs on it any more.
-        unsafe { libc::munmap(self.guard, GUARD + STACK) };
+        let _ = unsafe { munmap(self.guard, GUARD + STACK) };
     }
 }
 
