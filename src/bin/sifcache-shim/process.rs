@@ -11,6 +11,8 @@ pub(crate) mod signals;
 
 use crate::environment::{Environment, Variable};
 use crate::{exit_status, start};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{Access, access};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::io::{self, Write as _};
 use std::{iter, panic, ptr};
@@ -84,14 +86,12 @@ pub(crate) fn executed_as() -> Option<CString> {
 
 /// The real user ID.
 pub(crate) fn uid() -> u32 {
-    // SAFETY: the call takes no arguments and cannot fail.
-    unsafe { libc::getuid() }
+    rustix::process::getuid().as_raw()
 }
 
 /// The process ID of the parent; 0 if the parent is in another PID namespace.
 pub(crate) fn parent() -> i32 {
-    // SAFETY: the call takes no arguments and cannot fail.
-    unsafe { libc::getppid() }
+    rustix::process::getppid().map_or(0, |parent| parent.as_raw_nonzero().get())
 }
 
 /// Whether this process has more rights than the creator of its environment, as in a set-user-ID
@@ -103,18 +103,17 @@ pub(crate) fn is_privileged() -> bool {
 
 /// Whether this user may execute the file at `path`. The kernel decides, not only the file's mode.
 pub(crate) fn may_execute(path: &CStr) -> bool {
-    // SAFETY: `path` is a valid C string.
-    unsafe { libc::access(path.as_ptr(), libc::X_OK) == 0 }
+    access(path, Access::EXEC_OK).is_ok()
 }
 
 /// Writes to stderr. If stderr has no reader any more, the text is dropped and the launch goes on:
 /// the write would raise SIGPIPE, although the runtime itself might never write to stderr.
 pub(crate) fn write_stderr(text: &str) {
-    let mut stderr = libc::pollfd { fd: libc::STDERR_FILENO, events: 0, revents: 0 };
-    // SAFETY: the pointer is to one valid structure, and the timeout is 0.
-    unsafe { libc::poll(&raw mut stderr, 1, 0) };
-    if stderr.revents == 0 {
-        let _ = io::stderr().write_all(text.as_bytes());
+    let mut stderr = io::stderr();
+    let mut events = [PollFd::new(&stderr, PollFlags::empty())];
+    let _ = poll(&mut events, Some(&Timespec::default()));
+    if events.iter().all(|stderr| stderr.revents().is_empty()) {
+        let _ = stderr.write_all(text.as_bytes());
     }
 }
 
