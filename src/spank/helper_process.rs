@@ -28,7 +28,6 @@ mod stack;
 use child_setup::{leave_files, set_process_name};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
-use rustix::thread::{Timespec, futex};
 use stack::Stack;
 use std::cell::UnsafeCell;
 use std::ffi::{c_int, c_void};
@@ -38,7 +37,7 @@ use std::mem;
 use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -92,7 +91,7 @@ struct Shared<'a, T> {
     /// 1 while the child uses this memory. The child sets it to 0 and wakes the parent when it has
     /// done its work, and the kernel when the child has exited or was killed. It has an allocation
     /// of its own, because the kernel writes to it after the parent has taken the results.
-    alive: *mut AtomicU32,
+    alive: *mut AtomicI32,
 }
 
 /// A child that was started.
@@ -107,7 +106,7 @@ struct HelperProcess<'a, T> {
 pub(crate) struct Exiting {
     pid: Pid,
     stack: Option<Stack>,
-    alive: *mut AtomicU32,
+    alive: *mut AtomicI32,
     /// The child runs to its end. Otherwise it was killed, and may still block in the kernel.
     runs: bool,
 }
@@ -115,7 +114,7 @@ pub(crate) struct Exiting {
 impl<'a, T> HelperProcess<'a, T> {
     fn start(work: Work<'a, T>) -> io::Result<Self> {
         let stack = Stack::new()?;
-        let alive = Box::into_raw(Box::new(AtomicU32::new(1)));
+        let alive = Box::into_raw(Box::new(AtomicI32::new(1)));
         let shared = Shared {
             work,
             results: UnsafeCell::new(Vec::new()),
@@ -153,7 +152,7 @@ impl<'a, T> HelperProcess<'a, T> {
         unsafe { &*self.shared }
     }
 
-    fn alive(&self) -> &AtomicU32 {
+    fn alive(&self) -> &AtomicI32 {
         // SAFETY: the box has not been freed, and all users of it use it atomically.
         unsafe { &*self.exiting.alive }
     }
@@ -246,17 +245,22 @@ impl Drop for Exiting {
     }
 }
 
-/// The flags of a futex that is not private: for CLONE_CHILD_CLEARTID, the kernel wakes waiters on a
-/// shared one.
-const SHARED: futex::Flags = futex::Flags::empty();
-
 /// Waits up to `time` while `alive` is 1. Returns the time that it waited.
-fn wait(alive: &AtomicU32, time: Duration) -> Duration {
+fn wait(alive: &AtomicI32, time: Duration) -> Duration {
     let start = Instant::now();
-    let limit = Timespec::try_from(time).ok();
-    let woken = futex::wait(alive, SHARED, 1, limit.as_ref());
+    let limit = libc::timespec {
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: time.subsec_nanos().into(),
+    };
+    // SAFETY: the kernel only reads the counter and the time. The futex is shared, not private,
+    // because for CLONE_CHILD_CLEARTID the kernel wakes waiters on a shared futex. The address
+    // sanitizer keeps frames of functions such as rustix's in memory that the child uses, too.
+    let woken = unsafe {
+        let (address, wait) = (alive.as_ptr(), libc::FUTEX_WAIT);
+        libc::syscall(libc::SYS_futex, address, wait, 1, &raw const limit)
+    };
     let waited = start.elapsed();
-    if woken.is_err() && waited < time && alive.load(Acquire) != 0 {
+    if woken < 0 && waited < time && alive.load(Acquire) != 0 {
         // A signal arrived, or a seccomp filter forbids the call.
         thread::sleep(Duration::from_millis(1));
     }
@@ -287,12 +291,13 @@ extern "C" fn child_main<T>(shared: *mut c_void) -> c_int {
 }
 
 /// Lets the parent go on. From here on this process uses only its stack.
-fn release(alive: *mut AtomicU32) {
+fn release(alive: *mut AtomicI32) {
     // SAFETY: `alive` remains valid until this process has exited, and all users of it use it
     // atomically.
     let alive = unsafe { &*alive };
     alive.store(0, Release);
-    let _ = futex::wake(alive, SHARED, 1);
+    // SAFETY: the kernel only uses the address, to find the processes that wait.
+    unsafe { libc::syscall(libc::SYS_futex, alive.as_ptr(), libc::FUTEX_WAKE, 1) };
 }
 
 #[cfg(test)]
