@@ -8,6 +8,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -54,6 +55,12 @@ pub(crate) fn lines<A: AsRef<OsStr>>(
     let _ = child.kill();
     let _ = child.try_wait();
     lines
+}
+
+/// Whether an image root answers within the limit. A thread of this process that is blocked on the
+/// root could keep the process from exiting.
+pub(crate) fn root_answers(root: &Path, limit: Duration) -> bool {
+    lines(&[OsStr::new("probe"), root.as_os_str()], limit) != Err(NoAnswer::TimedOut)
 }
 
 /// Prints the lines of a helper process, and the empty line that ends its output. A closed pipe is

@@ -2,6 +2,7 @@
 //! `image_root=/sif:/sif/local`, or with a link in `/sif` to another root. A file then belongs to the
 //! innermost root only, so that `gc` of the outer one does not remove it.
 
+use crate::system::helper;
 use sifcache_core::settings::Settings;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -20,9 +21,15 @@ pub(crate) struct OtherRoots {
 }
 
 impl OtherRoots {
-    /// The roots of the site except `root`, also those that other tools fill.
+    /// The roots of the site except `root`, also those that other tools fill. A root that does not
+    /// answer within `lookup_timeout=` is left out: it must not delay a change of another one.
     pub(crate) fn of(settings: &Settings, root: &Path) -> Self {
-        Self::among(settings.search_path().map(|(path, _)| path), root)
+        let roots = settings.search_path().map(|(path, _)| path);
+        let answers = |path: &&Path| {
+            let limit = settings.lookup_timeout;
+            *path == root || limit.is_none_or(|limit| helper::root_answers(path, limit))
+        };
+        Self::among(roots.filter(answers), root)
     }
 
     /// Like [`Self::of`], for a caller who knows which of the roots answer.

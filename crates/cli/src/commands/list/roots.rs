@@ -10,13 +10,12 @@ use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::scan::{self, Image};
 use crate::cache::usage::UsageIndex;
 use crate::error::Failure;
-use crate::system::helper::{self, NoAnswer};
+use crate::system::helper;
 use crate::system::timeout::{self, Outcome, Watchdog};
 use jiff::Timestamp;
 use serde::Serialize;
 use sifcache_core::layout::ForeignRoot;
 use sifcache_core::settings::Settings;
-use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -147,12 +146,8 @@ impl Roots {
         answering
     }
 
-    /// Checks in a helper process whether a root answers. A thread of this process that is blocked
-    /// on the root could keep the process from exiting.
     fn answers(&self, root: &Path) -> bool {
-        let arguments = [OsStr::new("probe"), root.as_os_str()];
-        self.timeout == Duration::MAX
-            || helper::lines(&arguments, self.timeout) != Err(NoAnswer::TimedOut)
+        self.timeout == Duration::MAX || helper::root_answers(root, self.timeout)
     }
 
     fn has_failed(&self, root: &Path) -> bool {
