@@ -231,6 +231,22 @@ impl Settings {
         Some(())
     }
 
+    /// The settings with only those image roots for which `keep` is true, in the same order. `keep` is
+    /// called once for each root.
+    #[must_use]
+    pub fn with_roots_that(&self, keep: impl Fn(&Path) -> bool) -> Self {
+        let mut kept = self.clone();
+        let is_kept: Vec<bool> = self.image_roots.iter().map(|root| keep(root)).collect();
+        let mut each = is_kept.iter();
+        kept.image_roots.retain(|_| each.next() == Some(&true));
+        kept.foreign_roots.retain(|root| keep(&root.path));
+        for foreign in &mut kept.foreign_roots {
+            let before = is_kept.iter().take(foreign.own_before);
+            foreign.own_before = before.filter(|is_kept| **is_kept).count();
+        }
+        kept
+    }
+
     /// All image roots in lookup order. The layout is `None` for sifcache's own.
     pub fn search_path(&self) -> impl Iterator<Item = (&Path, Option<Layout>)> {
         let foreign_at = |position: usize, is_last: bool| {

@@ -1,4 +1,4 @@
-//! What users call on a login node, while an image root does not answer.
+//! What users and admins call on a node, while an image root does not answer.
 
 use super::mounted::{Mounted, ROOT};
 use crate::kit::{IMAGE, Output, SHARED, Site};
@@ -30,4 +30,26 @@ fn list_and_completion_do_not_wait() {
         assert_eq!(result, (0, "o/i:7\n", ""), "{fault}");
         mounted.dies();
     }
+}
+
+/// A change of one root compares directories with the others, looks its image up as a job would, and
+/// updates views.
+#[test]
+#[ignore = "needs a testbed: make test"]
+fn a_change_does_not_wait_for_another_root() {
+    let site = Site::with_line(&format!(
+        "optional spank_sifcache.so image_root={ROOT}:{SHARED} lookup_timeout=1\n"
+    ));
+    site.store(IMAGE, "o/i:7");
+    let mounted = Mounted::faulty(&site);
+    mounted.fault("all hang");
+    let file = format!("{SHARED}/o/i:7");
+    let import = ["timeout", "--kill-after=1", "60", "sifcache", "import", &file, "o/i:8"];
+    let import = site.exec(&["--on", "n1"], &import, "");
+    assert_eq!(import.status, 1, "{import:#?}");
+    let message = format!("image root {ROOT} does not answer: its views are not updated\n");
+    assert!(import.stderr.contains(&message), "{import:#?}");
+    let added = format!("{SHARED}/o/i:8");
+    assert_eq!(site.exec(&["--on", "ctl"], &["test", "-s", &added], "").status, 0);
+    mounted.dies();
 }

@@ -244,7 +244,14 @@ fn roots_of_other_tools_keep_their_place() {
     let layouts = [None, Some(Layout::Galaxy), None, Some(Layout::Pulls), Some(Layout::Nextflow)];
     let paths = ["/a", "/b", "/c", "/d:e", "/f"].map(str::to_owned);
     assert_eq!(shown(&settings), paths.into_iter().zip(layouts).collect::<Vec<_>>());
-    // Commands search without one of the roots.
+    // Commands search without some of the roots.
+    for without in ["/a", "/b", "/c", "/d:e", "/f"] {
+        let mut expected = shown(&settings);
+        expected.retain(|(path, _)| path != without);
+        let kept = settings.with_roots_that(|root| root != Path::new(without));
+        assert_eq!(shown(&kept), expected, "{without}");
+    }
+    assert_eq!(shown(&settings.with_roots_that(|_| false)), []);
     let mut without = settings;
     without.image_roots.clear();
     assert_eq!(shown(&without).len(), 3);

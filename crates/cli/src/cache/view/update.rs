@@ -5,6 +5,7 @@ use super::sync::{self, Status};
 use super::{engine::Layout, registration};
 use crate::error::Failure;
 use crate::exit::Exit;
+use crate::system::helper;
 use crate::ui::escape::escape_for_terminal;
 use crate::ui::stderr;
 use sifcache_core::settings::{Settings, Untrusted};
@@ -25,23 +26,35 @@ pub(crate) fn after(
     result.map(|exit| if exit == Exit::OK && !is_current { Exit::PROBLEMS } else { exit })
 }
 
-/// Updates the views. Returns whether all of them are current.
+/// Updates the views. Returns whether all of them are current. Other roots may hang, and must not
+/// delay a change of this one.
 fn update(settings: &Settings, root: &Path) -> bool {
     let mut roots = settings.image_roots.clone();
     // A command can change a root that the settings no longer contain.
     if !roots.iter().any(|one| one == root) {
         roots.push(root.to_owned());
     }
-    let views = match registration::all(&roots) {
+    let limit = settings.lookup_timeout;
+    let answers =
+        |one: &PathBuf| one == root || limit.is_none_or(|limit| helper::root_answers(one, limit));
+    let (answering, silent): (Vec<PathBuf>, Vec<PathBuf>) = roots.into_iter().partition(answers);
+    for one in &silent {
+        let one = escape_for_terminal(one);
+        stderr::message(&format!("image root {one} does not answer: its views are not updated"));
+    }
+    let views = match registration::all(&answering) {
         Ok(views) => views,
         Err(failure) => {
             stderr::message(&format!("the views are not updated: {failure}"));
             return false;
         }
     };
-    let mut is_current = true;
+    let mut is_current = silent.is_empty();
     for view in views.iter().filter(|view| view.roots.iter().any(|one| one == root)) {
-        is_current &= one(view, settings.untrusted);
+        is_current &= match view.roots.iter().find(|one| silent.contains(one)) {
+            Some(_) => false,
+            None => one(view, settings.untrusted),
+        };
     }
     is_current
 }

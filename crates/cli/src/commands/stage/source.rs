@@ -24,14 +24,7 @@ pub(crate) struct Source {
 
 /// The settings without the destination root, which cannot be a foreign root.
 pub(crate) fn others(settings: &Settings, destination: &Path) -> Settings {
-    let mut others = settings.clone();
-    let roots = &settings.image_roots;
-    others.image_roots.retain(|root| root != destination);
-    for foreign in &mut others.foreign_roots {
-        let before = roots.iter().take(foreign.own_before);
-        foreign.own_before = before.filter(|root| *root != destination).count();
-    }
-    others
+    settings.with_roots_that(|root| root != destination)
 }
 
 /// Finds the file of a reference.
