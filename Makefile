@@ -96,8 +96,8 @@ BUILD_PRELOAD = $(CARGO) build --locked --profile spank -p sifcache-preload
 # millisecond sooner, and does not need a C library as new as that of the build machine. Without
 # libc.a (glibc-static on RHEL and similar systems), it is linked dynamically.
 CAN_LINK_STATIC = $(shell echo 'int main(void){return 0;}' | cc -static -x c -o /dev/null - 2>/dev/null && echo yes)
-# A static program relocates itself when it starts, which takes half as long if its relocations are
-# packed. glibc can do this from 2.36 on.
+# A static program relocates itself when it starts. Packed relocations make that faster; glibc
+# supports them in static programs from 2.36 on.
 CAN_PACK = $(shell getconf GNU_LIBC_VERSION 2>/dev/null | \
 	awk '{ split($$2, part, "."); if (part[1] * 1000 + part[2] >= 2036) print "yes" }')
 PACKED = -C link-arg=-Wl,-z,pack-relative-relocs
