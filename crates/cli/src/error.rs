@@ -47,7 +47,7 @@ pub(crate) enum Failure {
     NotAnImageRoot { option: &'static str, path: PathBuf, roots: Vec<PathBuf> },
     /// The path is in an image root that is nested in the one to change.
     #[error(
-        "{} is in {}, an image root of its own, so it is no file of {}", show(.path), show(.other),
+        "{} belongs to the image root {}, not to {}", show(.path), show(.other),
         show(.root)
     )]
     OtherRoot { path: PathBuf, root: PathBuf, other: PathBuf },

@@ -38,7 +38,8 @@ pub(crate) fn inventory(settings: &Settings, root: &Path) -> Result<Inventory, F
     Ok(Inventory { root: root.to_owned(), images, usage })
 }
 
-/// Finds the files under an image root, without those of other roots. A root that does not exist counts as empty.
+/// Finds the files under an image root, without those of other roots. A root that does not exist
+/// counts as empty.
 ///
 /// # Errors
 /// A directory cannot be read.

@@ -91,7 +91,7 @@ fn an_image_of_another_root_is_neither_removed_nor_replaced() {
         let import = ["import", "--into", &outer, "--force", file.to_str().unwrap(), name];
         let (status, _, stderr) = run(&tree, &import);
         assert_eq!(status, Some(64), "{name}: {stderr}");
-        let message = "an image root of its own, so it is no file of";
+        let message = "belongs to the image root";
         assert!(stderr.contains(message), "{stderr}");
     }
     assert!(IMAGES.iter().all(|name| tree.path(name).exists()));

@@ -32,7 +32,7 @@ impl OtherRoots {
         Self::among(roots.filter(answers), root)
     }
 
-    /// Like [`Self::of`], for a caller who knows which of the roots answer.
+    /// Like [`Self::of`], without waiting: the caller passes only roots that answer.
     pub(crate) fn among<'a>(roots: impl Iterator<Item = &'a Path>, root: &Path) -> Self {
         let mut paths: Vec<&Path> = roots.filter(|path| *path != root).collect();
         paths.dedup();
