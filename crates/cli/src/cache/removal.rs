@@ -196,6 +196,7 @@ mod tests {
     use sifcache_core::settings::Settings;
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::time::Duration;
 
     const AT_ONCE: Retention = Retention::new(SignedDuration::ZERO);
 
@@ -206,10 +207,14 @@ mod tests {
         inventory.images.iter().map(|image| Removal::whole(&inventory, image)).collect()
     }
 
-    /// Gives the name to another file, as `refresh` and `import --force` do.
+    /// Gives the name to a newer file, as `refresh` and `import --force` do. Files that are written
+    /// one right after the other can have the same time, so the test sets it.
     fn replace(store: &Store, name: &str, which: u8) {
         let temporary = store.path("temporary");
         sif(&temporary, which);
+        let time = fs::metadata(store.path(name)).unwrap().modified().unwrap();
+        let file = fs::File::options().write(true).open(&temporary).unwrap();
+        file.set_modified(time + Duration::from_secs(1)).unwrap();
         fs::rename(temporary, store.path(name)).unwrap();
     }
 
