@@ -6,6 +6,7 @@
 //! | `handle.rs` | calls to Slurm, through `slurm_spank::spank_sys` |
 //! | `argv.rs` | reads C string arrays and replaces an entry |
 //! | `allocator.rs` | strings that Slurm can free |
+//! | `cached_files.rs` | opens and reads files without waiting for a disk |
 //! | `container.rs` | whether the step runs in a container |
 //! | `environment.rs` | the task's environment |
 //! | `arena.rs` | memory of the plugin's own, for tasks close to a memory limit |
@@ -29,6 +30,7 @@ mod allocator;
 mod arena;
 mod arg_limits;
 mod argv;
+mod cached_files;
 mod container;
 mod environment;
 mod export;
@@ -50,6 +52,8 @@ pub(crate) mod stubs;
 #[cfg(test)]
 pub(crate) mod test_double;
 
+pub(crate) use cached_files::{cached_attributes, local_attributes};
+pub(crate) use cached_files::{open_cached, open_cached_at, read_cached};
 pub(crate) use helper_process::{Exiting, within, within_and_exiting};
 pub(crate) use local_socket::{accept, connect, listen, peer_uid, receive, send};
 pub(crate) use local_socket::{datagram_socket, send_to};

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -8,7 +9,9 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -16,15 +19,21 @@
 
 /* The bytes that a launch reads of an image: USUAL_START in crates/core/src/sif.rs. */
 enum { START = 4096 + 14 * 585, GUARD = 64 << 10, STACK = 256 << 10, RESULT_UNKNOWN = 2 };
+enum {
+	DIRECTORY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+	FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC
+};
 
 static char stack[GUARD + STACK] __attribute__((aligned(65536)));
 static int alive, result;
 
 struct words bare_words(int count, char **words)
 {
-	struct words found = { "/", "", 0, 0 };
+	struct words found = { "/", "", 0, 0, 0 };
 	for (int i = 0; i < count; i++) {
 		const char *value = strchr(words[i], '=');
+		if (!strcmp(words[i], "helper"))
+			found.with_helper = 1;
 		if (!value)
 			continue;
 		value++;
@@ -33,7 +42,7 @@ struct words bare_words(int count, char **words)
 		else if (!strncmp(words[i], "image=", 6))
 			found.image = value;
 		else if (!strcmp(words[i], "lookup_timeout=off"))
-			found.no_helper = 1;
+			found.may_wait = 1;
 		else if (!strcmp(words[i], "syslog=off"))
 			found.no_syslog = 1;
 	}
@@ -56,25 +65,74 @@ static void check_path(const char *root)
 	}
 }
 
+static int cached(int directory, const char *name, int flags, unsigned resolve)
+{
+	struct open_how how = { .flags = (unsigned)flags, .resolve = RESOLVE_CACHED | resolve };
+	return (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
+}
+
+/* Reads the attributes of an open file, and returns it. */
+static int attributes_of(int file)
+{
+	struct statx attributes;
+	statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &attributes);
+	return file;
+}
+
+/* Stores the directory of `image`, and returns the name of the file in it. */
+static const char *split(const char *image, char directory[256])
+{
+	const char *name = strrchr(image, '/');
+	if (!name || name - image >= 256)
+		return NULL;
+	memcpy(directory, image, (size_t)(name - image));
+	directory[name - image] = 0;
+	return name + 1;
+}
+
 static int look_up(const struct words *words)
 {
 	char directory[256], start[START];
-	const char *name = strrchr(words->image, '/');
-	if (!name || (size_t)(name - words->image) >= sizeof directory)
+	const char *name = split(words->image, directory);
+	if (!name)
 		return 1;
-	memcpy(directory, words->image, (size_t)(name - words->image));
-	directory[name - words->image] = 0;
-	const int path = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	struct statx attributes;
-	int root = open(words->root, path);
+	int root = open(words->root, DIRECTORY);
 	check_path(words->root);
-	int inside = openat(root, directory, path);
+	int inside = openat(root, directory, DIRECTORY);
 	statx(root, "", AT_EMPTY_PATH, STATX_ALL, &attributes);
 	statx(inside, "", AT_EMPTY_PATH, STATX_ALL, &attributes);
-	int file = openat(inside, name + 1, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+	int file = openat(inside, name, FILE_FLAGS);
 	statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS, &attributes);
 	size_t size = attributes.stx_size < START ? attributes.stx_size : START;
 	ssize_t length = read(file, start, size);
+	close(file);
+	close(root);
+	close(inside);
+	return length <= 0;
+}
+
+/* The same with calls that never wait. */
+static int look_up_cached(const struct words *words)
+{
+	char directory[256], start[START], above[4096];
+	const char *name = split(words->image, directory);
+	if (!name || strlen(words->root) >= sizeof above)
+		return 1;
+	strcpy(above, words->root);
+	for (char *end; (end = strrchr(above, '/'));) {
+		end[end == above] = 0;
+		close(attributes_of(cached(AT_FDCWD, above, DIRECTORY, 0)));
+		if (end == above)
+			break;
+	}
+	struct statfs system;
+	int root = attributes_of(cached(AT_FDCWD, words->root, DIRECTORY, 0));
+	fstatfs(root, &system);
+	int inside = attributes_of(cached(root, directory, DIRECTORY, RESOLVE_NO_XDEV));
+	int file = attributes_of(cached(inside, name, FILE_FLAGS, RESOLVE_NO_XDEV));
+	struct iovec part = { start, sizeof start };
+	ssize_t length = preadv2(file, &part, 1, 0, RWF_NOWAIT);
 	close(file);
 	close(root);
 	close(inside);
@@ -118,10 +176,12 @@ static void send_line(void)
 int bare_hit(const struct words *words)
 {
 	pid_t helper = 0;
-	if (words->no_helper)
+	if (words->may_wait)
 		result = look_up(words);
-	else
+	else if (words->with_helper)
 		helper = helped(words);
+	else
+		result = look_up_cached(words);
 	if (!words->no_syslog)
 		send_line();
 	if (helper > 0) {

@@ -8,8 +8,10 @@ struct words {
 	const char *root;
 	/* The file below it. */
 	const char *image;
-	/* Whether the lookup runs in the calling process: lookup_timeout=off. */
-	int no_helper;
+	/* Whether the calls may wait: lookup_timeout=off. */
+	int may_wait;
+	/* Whether the lookup runs in a helper process, because the root is not on a local disk. */
+	int with_helper;
 	/* Whether no line is sent: syslog=off. */
 	int no_syslog;
 };

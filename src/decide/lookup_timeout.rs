@@ -2,12 +2,13 @@
 //!
 //! A system call on a hung file server can block uninterruptibly, so the probe runs in a helper
 //! process. If that process makes no progress for the timeout, the launch goes on without the
-//! root.
+//! root. No helper process is needed for what the kernel has cached of a local disk.
 
 use crate::fault;
 use crate::spank::{Exiting, known_attributes, open_at, within, within_and_exiting};
+use crate::spank::{cached_attributes, local_attributes, open_cached, open_cached_at, read_cached};
 use sifcache_core::image::State;
-use sifcache_core::lookup::{Answer, Inline, Probe, Prober, SystemCalls, has_image};
+use sifcache_core::lookup::{Answer, CachedCalls, Inline, Probe, Prober, SystemCalls, has_image};
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,6 +43,16 @@ impl Prober for WithTimeout {
 
     fn system_calls(&self) -> Option<SystemCalls> {
         Some(SystemCalls { open_at, known_attributes })
+    }
+
+    /// They replace the helper process. Without a timeout there is none.
+    fn cached_calls(&self) -> Option<CachedCalls> {
+        self.timeout.map(|_| CachedCalls {
+            open: open_cached,
+            relative: SystemCalls { open_at: open_cached_at, known_attributes: cached_attributes },
+            local_attributes,
+            read_start: read_cached,
+        })
     }
 }
 

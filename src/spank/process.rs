@@ -1,8 +1,9 @@
 //! This process: its environment, limits and files, and its exit.
 
+use super::cached_files::cached_attributes;
 use super::signals;
 use crate::job::Error;
-use rustix::fs::{Access, AtFlags, Mode, OFlags, StatxFlags, access, openat, statx};
+use rustix::fs::{Access, Mode, OFlags, access, openat};
 use rustix::io::{retry_on_intr, write};
 use rustix::process::{Pid, getpid};
 use rustix::termios::isatty;
@@ -59,26 +60,11 @@ pub(crate) fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result
     Ok(openat(directory, name, flags, Mode::empty())?.into())
 }
 
-/// The attributes of an open file or directory that the kernel has cached: statx(2) with
-/// `AT_STATX_DONT_SYNC`. A kernel before 4.11 has no such call; there, this may query the file server.
+/// The attributes of an open file or directory that the kernel has cached. A kernel before 4.11 cannot
+/// tell them; there, this may query the file server.
 pub(crate) fn known_attributes(file: &File) -> io::Result<Attributes> {
-    const WANTED: StatxFlags = StatxFlags::TYPE
-        .union(StatxFlags::MODE)
-        .union(StatxFlags::UID)
-        .union(StatxFlags::GID)
-        .union(StatxFlags::SIZE);
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    match statx(file, c"", flags, WANTED) {
-        Ok(found) if StatxFlags::from_bits_retain(found.stx_mask).contains(WANTED) => {
-            Ok(Attributes {
-                mode: found.stx_mode.into(),
-                uid: found.stx_uid,
-                gid: found.stx_gid,
-                size: found.stx_size,
-            })
-        }
-        _ => file.metadata().map(|metadata| Attributes::from(&metadata)),
-    }
+    let queried = || file.metadata().map(|metadata| Attributes::from(&metadata));
+    cached_attributes(file).or_else(|_| queried())
 }
 
 /// Writes to stderr, which in a task is the task's own. If stderr is closed, the text is lost.

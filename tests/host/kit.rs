@@ -27,9 +27,24 @@ pub(crate) struct Report {
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let site = Self { directory: TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap() };
+        Self::below(Path::new(env!("CARGO_TARGET_TMPDIR")))
+    }
+
+    /// The image root is on a file system without a disk.
+    pub(crate) fn in_memory() -> Self {
+        Self::below(Path::new("/dev/shm"))
+    }
+
+    fn below(top: &Path) -> Self {
+        let site = Self { directory: TempDir::new_in(top).unwrap() };
         Sif::image().write(site.image()).unwrap();
         site
+    }
+
+    /// Whether the image root is on ext4 or XFS.
+    pub(crate) fn is_on_local_disk(&self) -> bool {
+        let found = rustix::fs::statfs(self.directory.path()).unwrap();
+        [0xef53, 0x5846_5342].contains(&found.f_type)
     }
 
     pub(crate) fn image(&self) -> String {

@@ -17,6 +17,9 @@ const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
 /// descriptor table in one call, and closing both and the root.
 const IMAGE: [&str; 9] =
     ["openat", "statx", "statx", "openat", "statx", "read", "close", "close", "close"];
+/// The same for a cached root, of which the attributes are known, after a check of its file system.
+const CACHED_IMAGE: [&str; 9] =
+    ["fstatfs", "openat2", "statx", "openat2", "statx", "preadv2", "close", "close", "close"];
 /// Starting a helper process, and waiting for its end.
 const STARTING: [&str; 4] = ["mprotect", "clone", "wait4", "mprotect"];
 /// The system calls of a helper process besides its lookup.
@@ -42,6 +45,11 @@ fn enter(components: usize) -> Vec<&'static str> {
     [&["openat"][..], &walk(components)].concat()
 }
 
+/// The system calls for opening a cached root: for each directory above it, and for the root itself.
+fn cached(components: usize) -> Vec<&'static str> {
+    [vec![["openat2", "statx", "close"]; components].concat(), vec!["openat2", "statx"]].concat()
+}
+
 #[test]
 fn a_hit() {
     let site = Site::new();
@@ -52,16 +60,41 @@ fn a_hit() {
     assert_eq!(report.task, [&calls[..], &replaced].concat());
     // The budget is for a root like /shared/sif.
     assert!(enter(2).len() + IMAGE.len() + replaced.len() <= 16);
+}
 
-    // The same with a helper process. Its calls can occur at any time, and it may have ended before
-    // the parent waits for it.
+/// A hit in a cached root on a local disk needs no helper process.
+#[test]
+fn a_hit_from_the_kernels_caches() {
+    let site = Site::new();
+    if !site.is_on_local_disk() {
+        eprintln!("skipped: the build directory is not on ext4 or XFS");
+        return;
+    }
+    let calls = [&cached(site.depth())[..], &CACHED_IMAGE, &REPLACEMENT, &SYSLOG].concat();
+    let Some(report) = trusted(&site, "", &HIT) else { return };
+    assert_eq!(report.image, site.image());
+    assert_eq!(report.task, calls);
+    // The budget is for a root like /shared/sif.
+    assert!(cached(2).len() + CACHED_IMAGE.len() + REPLACEMENT.len() + SYSLOG.len() <= 21);
+}
+
+/// The calls of the helper process can occur at any time, and it may have ended before its parent
+/// waits for it.
+#[test]
+fn a_hit_with_a_helper_process() {
+    let site = Site::in_memory();
     let Some(mut report) = trusted(&site, "", &HIT) else { return };
     assert_eq!(report.image, site.image());
     report.task.retain(|name| name != "futex");
-    report.task.sort_unstable();
+    let is_tried = [&cached(site.depth())[..], &["close"]].concat();
+    assert_eq!(report.task[..is_tried.len()], is_tried);
+    let mut rest = report.task.split_off(is_tried.len());
+    rest.sort_unstable();
+    let calls = [&enter(site.depth()), &IMAGE[..]].concat();
+    let replaced = [&REPLACEMENT[..], &SYSLOG].concat();
     let mut expected = [&STARTING[..], &HELPER, &calls, &replaced].concat();
     expected.sort_unstable();
-    assert_eq!(report.task, expected);
+    assert_eq!(rest, expected);
     assert!(STARTING.len() + ["futex"].len() + replaced.len() <= 12);
 }
 

@@ -1,6 +1,7 @@
 //! The checks that decide whether a candidate is a valid image.
 
 pub(crate) mod by_descriptor;
+pub(crate) mod cached;
 pub(crate) mod origin;
 mod state;
 mod steps;
@@ -173,6 +174,20 @@ fn read(
 ) -> Result<Content, State> {
     let mut start = [0; sif::USUAL_START];
     let start = read_start(file, size, &mut start)?;
+    let elsewhere = |from, length| read_table(file, from, length);
+    let (content, table) = examine(start, size, accept, &elsewhere)?;
+    origin.map_or(Ok(()), |origin| origin::check(file, &table, origin))?;
+    Ok(content)
+}
+
+/// Examines the bytes at the start of a file of `size` bytes. Returns its content and descriptor
+/// table; `elsewhere` reads the table if it is not among these bytes.
+fn examine<'b>(
+    start: &'b [u8],
+    size: u64,
+    accept: &dyn Fn(&'static str) -> Result<(), State>,
+    elsewhere: &dyn Fn(u64, usize) -> Result<Vec<u8>, State>,
+) -> Result<(Content, Cow<'b, [u8]>), State> {
     let header = parse(start.first_chunk().ok_or(State::NotSif)?)?;
     if header.architecture != sif::UNKNOWN_ARCHITECTURE {
         accept(header.architecture)?;
@@ -182,20 +197,18 @@ fn read(
     check_size(size, header.data_end.max(table_end))?;
     let rest = usize::try_from(from).ok().and_then(|from| start.get(from..)).unwrap_or_default();
     let usual = rest.get(..length).or(header.table.is_complete(rest).then_some(rest));
-    let other = match usual {
-        Some(_) => Vec::new(),
-        None => read_table(file, from, length)?,
+    let table = match usual {
+        Some(table) => Cow::Borrowed(table),
+        None => Cow::Owned(elsewhere(from, length)?),
     };
-    let table = usual.unwrap_or(&other);
-    let root = descriptors::root_file_system(table)?;
+    let root = descriptors::root_file_system(&table)?;
     check_size(size, root.end())?;
     let architecture = match root.architecture {
         sif::UNKNOWN_ARCHITECTURE => header.architecture,
         of_partition => of_partition,
     };
     accept(architecture)?;
-    origin.map_or(Ok(()), |origin| origin::check(file, table, origin))?;
-    Ok(Content { architecture, root })
+    Ok((Content { architecture, root }, table))
 }
 
 fn check_size(size: u64, needed: u64) -> Result<(), State> {

@@ -4,6 +4,8 @@ mod by_digest;
 
 use crate::image::State;
 pub use crate::image::by_descriptor::SystemCalls;
+pub use crate::image::cached::CachedCalls;
+use crate::image::cached::{Cached, Entered};
 use crate::image::visit::Visit;
 use crate::image_uri::ImageUri;
 use crate::layout::{Layout, Place};
@@ -49,6 +51,12 @@ pub trait Prober {
     fn system_calls(&self) -> Option<SystemCalls> {
         None
     }
+
+    /// The calls that answer from the kernel's caches. With them, the search first probes the roots
+    /// for which the caches suffice, and runs the prober only for the others.
+    fn cached_calls(&self) -> Option<CachedCalls> {
+        None
+    }
 }
 
 /// Runs probes in the calling process without a timeout.
@@ -83,12 +91,17 @@ pub fn roots<'a>(settings: &'a Settings, uri: &'a ImageUri) -> Vec<Searched<'a>>
 #[must_use]
 pub fn search(roots: &[Searched<'_>], untrusted: Untrusted, prober: &dyn Prober) -> Vec<Candidate> {
     let mut answers: Vec<Answer> = Vec::with_capacity(roots.len());
+    if let Some(calls) = prober.cached_calls() {
+        probe_cached(roots, untrusted, calls, &mut answers);
+    }
     while let Some(rest) = roots.get(answers.len()..).filter(|rest| !rest.is_empty()) {
+        if answers.last().is_some_and(has_image) {
+            break;
+        }
         let more = prober.run(&|report| probe(rest, untrusted, prober.system_calls(), report));
-        let found = more.iter().any(has_image);
         let none = more.is_empty();
         answers.extend(more);
-        if found || none {
+        if none || answers.iter().any(has_image) {
             break;
         }
     }
@@ -108,6 +121,24 @@ fn probe(
         let answer = root.probe(untrusted, calls);
         let found = has_image(&answer);
         report(answer);
+        if found {
+            return;
+        }
+    }
+}
+
+/// Probes the roots up to the first one with an image, or up to the first one for which the kernel's
+/// caches do not suffice.
+fn probe_cached(
+    roots: &[Searched<'_>],
+    untrusted: Untrusted,
+    calls: CachedCalls,
+    answers: &mut Vec<Answer>,
+) {
+    for root in roots {
+        let Some(answer) = root.probe_cached(untrusted, calls) else { return };
+        let found = has_image(&answer);
+        answers.push(answer);
         if found {
             return;
         }
@@ -159,6 +190,23 @@ impl Searched<'_> {
             candidate
         };
         Ok(self.places.iter().map(&mut check).collect())
+    }
+
+    /// Probes the root if the kernel's caches suffice, and otherwise returns `None`. Directories are
+    /// not read and the origin of a file is not compared, so this covers only the site's own layout.
+    fn probe_cached(&self, untrusted: Untrusted, calls: CachedCalls) -> Option<Answer> {
+        let mut root = match Cached::enter(self.root, untrusted, calls)? {
+            Entered::Root(root) => root,
+            Entered::Missing => return Some(Err(State::NoRoot)),
+        };
+        let mut found = false;
+        let mut check = |place: &Place<'_>| {
+            let Place::File(name) = place else { return None };
+            let state = if found { State::NotTried } else { root.check(name)? };
+            found = found || state == State::Image;
+            Some(self.candidate(place, state))
+        };
+        self.places.iter().map(&mut check).collect::<Option<_>>().map(Ok)
     }
 }
 

@@ -172,6 +172,11 @@ pub(crate) fn is_passable(directory: &Place) -> bool {
     directory.writer(true).is_none()
 }
 
+/// The same, for the attributes of a directory.
+pub(crate) fn lets_pass(attributes: &Attributes) -> bool {
+    writer(attributes, None, true).is_none()
+}
+
 /// Whether no ordinary user can write a file, or add a name to a directory.
 pub(crate) fn is_trusted(attributes: &Attributes) -> bool {
     writer(attributes, None, false).is_none()

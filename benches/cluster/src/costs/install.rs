@@ -11,6 +11,9 @@ use std::process::Command;
 
 /// The image root.
 pub(super) const ROOT: &str = "/shared/sif";
+/// An image root that is not on a local disk, as on a file server: a lookup in it needs the helper
+/// process.
+pub(super) const IN_MEMORY: &str = "/dev/shm/sif";
 /// The reference of the only image.
 pub(super) const IMAGE: &str = "docker://bench/env:10";
 /// A runtime that exits at once: benches/host/nothing.c.
@@ -157,5 +160,7 @@ fn image() -> Result<()> {
     Sif::image().write(&path).with_context(|| path.display().to_string())?;
     // A launch reads the first 12 KiB, which are in each file of the runtimes. The file of the fixture
     // ends after one descriptor.
-    Ok(File::options().write(true).open(&path)?.set_len(64 << 10)?)
+    File::options().write(true).open(&path)?.set_len(64 << 10)?;
+    let copy = format!("mkdir -p {IN_MEMORY} && cp -r {ROOT}/. {IN_MEMORY}");
+    testbed::on("n1", &copy).map(drop)
 }

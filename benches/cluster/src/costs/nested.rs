@@ -1,7 +1,8 @@
 //! The shim and the interposer, in a job step: whole programs, measured by `benches/host/programs.c`.
 
-use super::install::{BARE_SHIM, FILE, IMAGE, Installed, NOTHING, PRELOAD, PROGRAMS, ROOT};
-use super::part::{Bare, Cost, Part};
+use super::install::{BARE_SHIM, FILE, IMAGE, IN_MEMORY, Installed};
+use super::install::{NOTHING, PRELOAD, PROGRAMS, ROOT};
+use super::part::{Bare, Cost, NO_DISK, Part};
 use crate::site::{LAUNCHER, LINE};
 use crate::statistics::{difference, summary};
 use crate::testbed;
@@ -29,12 +30,14 @@ type Words = Vec<String>;
 pub(super) fn measure(runs: usize, builds: &[Installed]) -> Result<Vec<Part>> {
     fs::write(testbed::at("ctl", "/etc/slurm/plugstack.conf")?, LINE).context("plugstack.conf")?;
     let mut parts = Vec::new();
-    for (name, words) in [
-        ("default settings", ""),
-        ("`lookup_timeout=off syslog=off`", "lookup_timeout=off syslog=off"),
+    for (name, root, words, helper) in [
+        ("default settings", ROOT, "", ""),
+        (NO_DISK, IN_MEMORY, "", "helper"),
+        ("`lookup_timeout=off syslog=off`", ROOT, "lookup_timeout=off syslog=off", ""),
     ] {
-        let mut programs = vec![floor_of_shim(), bare_shim(words)];
-        programs.extend(builds.iter().map(|build| shim(build, words)));
+        let settings = format!("image_root={root} {words}");
+        let mut programs = vec![floor_of_shim(), bare_shim(&format!("{settings} {helper}"))];
+        programs.extend(builds.iter().map(|build| shim(build, &settings)));
         let mut ran = run(runs, &programs)?;
         let bare = ran.remove(1);
         let floor = "a program that only executes the runtime";
@@ -69,16 +72,14 @@ fn floor_of_shim() -> Words {
     launch("/opt", LAUNCHER, &[format!("REAL_RUNTIME={NOTHING}")])
 }
 
-fn bare_shim(words: &str) -> Words {
-    let words = format!("BARE=image_root={ROOT} image={FILE} {words}");
+fn bare_shim(settings: &str) -> Words {
+    let words = format!("BARE={settings} image={FILE}");
     launch("/opt", BARE_SHIM, &[format!("REAL_RUNTIME={NOTHING}"), words])
 }
 
-fn shim(build: &Installed, words: &str) -> Words {
-    let set =
-        (!words.is_empty()).then(|| format!("SINGULARITY_SIFCACHE=image_root={ROOT} {words}"));
-    let more: Vec<String> = set.into_iter().collect();
-    launch(&build.shims, &format!("{}/apptainer", build.shims), &more)
+fn shim(build: &Installed, settings: &str) -> Words {
+    let variable = format!("SINGULARITY_SIFCACHE={}", settings.trim_end());
+    launch(&build.shims, &format!("{}/apptainer", build.shims), &[variable])
 }
 
 /// Runs the programs in turn, in a job step of user alice on n1.

@@ -4,6 +4,9 @@ use crate::statistics::Difference;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The name of the default settings with an image root like one on a file server.
+pub(super) const NO_DISK: &str = "default settings, image root not on a local disk";
+
 /// The measurements of a part: what it costs anyway, and with sifcache.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Part {

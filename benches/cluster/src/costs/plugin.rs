@@ -1,18 +1,35 @@
 //! The parts of the plugin, in a program that loads plugins as slurmstepd does (`benches/host`).
 
-use super::install::{BARE_PLUGIN, FILE, FIREWALL, HOST, IMAGE, Installed, ROOT};
-use super::part::{Bare, Cost, Part};
+use super::install::{BARE_PLUGIN, FILE, FIREWALL, HOST, IMAGE, IN_MEMORY, Installed, ROOT};
+use super::part::{Bare, Cost, NO_DISK, Part};
 use crate::testbed;
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Settings besides the image root, and their name in a part.
-const SETTINGS: [(&str, &str); 4] = [
-    ("default settings", ""),
-    ("`lookup_timeout=off`", " lookup_timeout=off"),
-    ("`syslog=off`", " syslog=off"),
-    ("`lookup_timeout=off syslog=off`", " lookup_timeout=off syslog=off"),
+/// The settings of a plugin.
+struct Settings {
+    /// Their name in a part.
+    name: &'static str,
+    root: &'static str,
+    /// The settings besides the image root.
+    more: &'static str,
+    /// What `bare.so` must know besides.
+    bare: &'static str,
+}
+
+const DEFAULT: Settings = Settings { name: "default settings", root: ROOT, more: "", bare: "" };
+
+const OF_HITS: [Settings; 5] = [
+    DEFAULT,
+    Settings { name: NO_DISK, root: IN_MEMORY, bare: "helper", ..DEFAULT },
+    Settings { name: "`lookup_timeout=off`", more: "lookup_timeout=off", ..DEFAULT },
+    Settings { name: "`syslog=off`", more: "syslog=off", ..DEFAULT },
+    Settings {
+        name: "`lookup_timeout=off syslog=off`",
+        more: "lookup_timeout=off syslog=off",
+        ..DEFAULT
+    },
 ];
 
 /// The floor of each part.
@@ -24,8 +41,7 @@ const FLOOR: &str = "an empty plugin";
 /// A plugin cannot be loaded.
 pub(super) fn measure(runs: usize, builds: &[Installed]) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
-    let default = SETTINGS.get(..1).unwrap_or_default();
-    let none = measured(runs, builds, default, "true")?;
+    let none = measured(runs, builds, &[DEFAULT], "true")?;
     for (name, stage) in [
         ("loading the library", "load"),
         ("symbols that Slurm looks up", "symbols"),
@@ -41,11 +57,11 @@ pub(super) fn measure(runs: usize, builds: &[Installed]) -> Result<Vec<Part>> {
         parts.push(part(name, stage, &none, 0, bare)?);
     }
     for (kind, image) in [("a pass", format!("{ROOT}/{FILE}")), ("a miss", format!("{IMAGE}0"))] {
-        let all = measured(runs, builds, default, &format!("apptainer exec {image} true"))?;
+        let all = measured(runs, builds, &[DEFAULT], &format!("apptainer exec {image} true"))?;
         parts.push(part(&format!("`task_init`, {kind}"), "task_init", &all, 0, None)?);
     }
-    let hits = measured(runs, builds, &SETTINGS, &format!("apptainer exec {IMAGE} true"))?;
-    for (at, (name, _)) in SETTINGS.iter().enumerate() {
+    let hits = measured(runs, builds, &OF_HITS, &format!("apptainer exec {IMAGE} true"))?;
+    for (at, Settings { name, .. }) in OF_HITS.iter().enumerate() {
         let bare = hits.bare.get(at).map(|bare| ("the same system calls, in C", bare));
         parts.push(part(&format!("`task_init`, a hit, {name}"), "task_init", &hits, at, bare)?);
     }
@@ -66,15 +82,15 @@ struct Measured {
 fn measured(
     runs: usize,
     builds: &[Installed],
-    settings: &[(&str, &str)],
+    settings: &[Settings],
     command: &str,
 ) -> Result<Measured> {
     let empty = format!("{}/empty.so", testbed::plugin_directory()?);
-    let bare = settings
-        .iter()
-        .map(|(_, words)| format!("{BARE_PLUGIN} image_root={ROOT} image={FILE}{words}"));
-    let lines = settings.iter().flat_map(|(_, words)| {
-        builds.iter().map(move |build| format!("{} image_root={ROOT}{words}", build.plugin))
+    let bare = settings.iter().map(|Settings { root, more, bare, .. }| {
+        format!("{BARE_PLUGIN} image_root={root} image={FILE} {more} {bare}")
+    });
+    let lines = settings.iter().flat_map(|Settings { root, more, .. }| {
+        builds.iter().map(move |build| format!("{} image_root={root} {more}", build.plugin))
     });
     let given: String = [empty, FIREWALL.to_owned()]
         .into_iter()

@@ -29,12 +29,13 @@ use std::path::{Component, Path, PathBuf};
 pub struct SystemCalls {
     /// Opens the file `name` in a directory with these flags: openat(2).
     pub open_at: fn(directory: &File, name: &CStr, flags: c_int) -> io::Result<File>,
-    /// The attributes of an open file that the kernel has cached, without a request to a file server:
-    /// statx(2) with `AT_STATX_DONT_SYNC`.
+    /// The attributes of an open file that the kernel has cached, if possible without a request to a
+    /// file server: statx(2) with `AT_STATX_DONT_SYNC`.
     pub known_attributes: fn(file: &File) -> io::Result<Attributes>,
 }
 
-const DIRECTORY: c_int = libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+pub(super) const DIRECTORY: c_int =
+    libc::O_PATH | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
 const HANDLE: c_int = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
 /// Opening a fifo must not block.
 const READ: c_int =
@@ -63,18 +64,21 @@ pub(super) enum Entered {
 struct Unclear;
 
 /// A way to the attributes of an open file or directory.
-type Attributed = fn(&File) -> io::Result<Attributes>;
+pub(super) type Attributed = fn(&File) -> io::Result<Attributes>;
 
 /// An image root, and the last directory below it that was searched.
 pub(super) struct Tree {
     calls: SystemCalls,
+    /// The attributes of a directory before a name is looked up in it.
+    current: Attributed,
     untrusted: Untrusted,
     root: Directory,
     /// The name of the directory, and `None` instead of the directory if it does not exist.
     last: Option<(String, Option<Directory>)>,
 }
 
-struct Directory {
+/// An open directory, and whether no ordinary user can add a name to it.
+pub(super) struct Directory {
     file: File,
     is_trusted: OnceCell<bool>,
 }
@@ -82,14 +86,8 @@ struct Directory {
 impl Tree {
     /// Opens the image root and, with [`Untrusted::Refuse`], checks the path to it.
     pub(super) fn enter(path: &Path, untrusted: Untrusted, calls: SystemCalls) -> Entered {
-        let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
-        if !path.is_absolute() || !path.components().all(is_plain) {
-            return Entered::Unclear;
-        }
-        // A slash at the end would make the kernel follow a link.
-        let path: PathBuf = path.components().collect();
-        let root =
-            |file| Entered::Root(Self { calls, untrusted, root: Directory::new(file), last: None });
+        let Some(path) = plain(path) else { return Entered::Unclear };
+        let root = |file| Entered::Root(Self::new(Directory::new(file), untrusted, calls, current));
         match (open_directory(&path), untrusted) {
             (Ok(file), Untrusted::Accept) => root(file),
             (Ok(file), Untrusted::Refuse) => match path.parent() {
@@ -107,6 +105,17 @@ impl Tree {
             (Err(_), Untrusted::Accept) => Entered::Unclear,
             (Err(_), Untrusted::Refuse) => follow(&path).map_or(Entered::Unclear, root),
         }
+    }
+
+    /// The tree below an image root, the path to which was checked. `current` is the way to the attributes of a
+    /// directory before a name is looked up in it.
+    pub(super) fn new(
+        root: Directory,
+        untrusted: Untrusted,
+        calls: SystemCalls,
+        current: Attributed,
+    ) -> Self {
+        Self { calls, current, untrusted, root, last: None }
     }
 
     /// Finds the candidate `name` below the root.
@@ -141,7 +150,7 @@ impl Tree {
         let mut here: Option<Directory> = None;
         for part in name.split('/') {
             let (parent, attributes) = match &here {
-                None => (&self.root, current as Attributed),
+                None => (&self.root, self.current),
                 Some(directory) => (directory, self.calls.known_attributes),
             };
             let Some(next) = self.open_in(parent, part, DIRECTORY)? else {
@@ -160,7 +169,7 @@ impl Tree {
     /// [`Untrusted::Refuse`], only system accounts could have created such a file; with
     /// [`Untrusted::Accept`], the type is checked first.
     fn open(&self, directory: &Directory, name: &str) -> Result<Option<(File, u64)>, Unclear> {
-        self.check(directory, current)?;
+        self.check(directory, self.current)?;
         if self.untrusted == Untrusted::Accept {
             let Some(handle) = self.open_in(directory, name, HANDLE)? else { return Ok(None) };
             self.regular(&handle)?;
@@ -207,10 +216,23 @@ impl Directory {
         Self { file, is_trusted: OnceCell::new() }
     }
 
+    /// A directory of which the attributes were read.
+    pub(super) fn known(attributes: &Attributes, file: File) -> Self {
+        Self { file, is_trusted: OnceCell::from(trust::is_trusted(attributes)) }
+    }
+
     fn is_trusted(&self, attributes: Attributed) -> bool {
         let is_trusted = || attributes(&self.file).is_ok_and(|found| trust::is_trusted(&found));
         *self.is_trusted.get_or_init(is_trusted)
     }
+}
+
+/// The path without a slash at the end, which would make the kernel follow a link; `None` if it is
+/// relative or contains `..`.
+pub(super) fn plain(path: &Path) -> Option<PathBuf> {
+    let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
+    let all_plain = path.is_absolute() && path.components().all(is_plain);
+    all_plain.then(|| path.components().collect())
 }
 
 fn open_directory(path: &Path) -> io::Result<File> {
@@ -223,7 +245,7 @@ fn follow(path: &Path) -> Option<File> {
     open_directory(place.path()).ok()
 }
 
-fn is_absent(error: &io::Error) -> bool {
+pub(super) fn is_absent(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOENT)
 }
 

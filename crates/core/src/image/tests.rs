@@ -2,6 +2,7 @@ mod by_descriptor;
 mod trust;
 
 use super::by_descriptor::SystemCalls;
+use super::cached::{Cached, CachedCalls, Entered};
 use super::visit::Visit;
 use super::{Root, State};
 use crate::attributes::Attributes;
@@ -14,7 +15,7 @@ use std::ffi::{CStr, c_int};
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt, symlink};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -64,13 +65,25 @@ pub(crate) const CALLS: SystemCalls = SystemCalls {
     known_attributes: |file| file.metadata().map(|metadata| Attributes::from(&metadata)),
 };
 
-/// openat(2), by a path through `/proc`.
-fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
-    let path = format!("/proc/self/fd/{}/{}", directory.as_raw_fd(), name.to_str().unwrap());
+/// Calls as if everything was cached, on a disk of this node.
+pub(crate) const CACHED: CachedCalls = CachedCalls {
+    open: |path, flags| open(path.to_str().unwrap(), flags),
+    relative: CALLS,
+    local_attributes: CALLS.known_attributes,
+    read_start: |file, buffer| file.read_at(buffer, 0),
+};
+
+fn open(path: &str, flags: c_int) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// The state of a candidate. The checks by path and those by descriptors agree.
+/// openat(2), by a path through `/proc`.
+fn open_at(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
+    open(&format!("/proc/self/fd/{}/{}", directory.as_raw_fd(), name.to_str().unwrap()), flags)
+}
+
+/// The state of a candidate. The checks by path, by descriptors and from the kernel's caches agree,
+/// and the latter finds every image.
 pub(crate) fn check(root: &Path, untrusted: Untrusted, name: &str) -> State {
     let state = Root::enter(root, untrusted).check(name);
     for calls in [None, Some(CALLS)] {
@@ -78,6 +91,12 @@ pub(crate) fn check(root: &Path, untrusted: Untrusted, name: &str) -> State {
         assert_eq!(visit.check(name, None), state, "{name} {untrusted:?}");
         // Again, in the directory that was just searched.
         assert_eq!(visit.check(name, None), state, "{name} {untrusted:?}");
+    }
+    if let Some(Entered::Root(mut cached)) = Cached::enter(root, untrusted, CACHED) {
+        for _ in 0..2 {
+            let found = cached.check(name);
+            assert!(found.is_none_or(|found| found == state), "{name} {untrusted:?}");
+        }
     }
     state
 }
@@ -109,7 +128,7 @@ fn root_partition(file_system: i32) -> Vec<u8> {
     partition((file_system, 2), &host(), (713, 72))
 }
 
-fn mode(path: &Path, mode: u32) {
+pub(crate) fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 

@@ -1,8 +1,9 @@
+mod cached;
 mod foreign;
 
-use super::{Answer, Candidate, Inline, Probe, Prober, Searched, SystemCalls};
+use super::{Answer, CachedCalls, Candidate, Inline, Probe, Prober, Searched, SystemCalls};
 use crate::image::State;
-use crate::image::tests::{CALLS, TestRoot, sif};
+use crate::image::tests::{CACHED, CALLS, TestRoot, sif};
 use crate::layout::Place;
 use crate::settings::Untrusted;
 use std::cell::Cell;
@@ -17,15 +18,32 @@ fn search(
     let places = || names.iter().cloned().map(Place::File).collect();
     let roots: Vec<_> = roots.iter().map(|root| Searched { root, places: places() }).collect();
     let found = super::search(&roots, untrusted, prober);
-    assert_eq!(
-        super::search(&roots, untrusted, &Relative),
-        super::search(&roots, untrusted, &Inline)
-    );
+    assert_ways_agree(&roots, untrusted);
     found
 }
 
+/// Asserts that the ways to the candidates have the same result.
+fn assert_ways_agree(roots: &[Searched<'_>], untrusted: Untrusted) {
+    let by_path = super::search(roots, untrusted, &Inline);
+    assert_eq!(super::search(roots, untrusted, &Relative), by_path);
+    assert_eq!(super::search(roots, untrusted, &Cached), by_path);
+}
+
 /// A prober that opens files relative to directories.
-pub(super) struct Relative;
+struct Relative;
+
+/// A prober for roots that are cached.
+struct Cached;
+
+impl Prober for Cached {
+    fn run(&self, probe: Probe<'_>) -> Vec<Answer> {
+        Inline.run(probe)
+    }
+
+    fn cached_calls(&self) -> Option<CachedCalls> {
+        Some(CACHED)
+    }
+}
 
 impl Prober for Relative {
     fn run(&self, probe: Probe<'_>) -> Vec<Answer> {

@@ -1,0 +1,176 @@
+//! Opens and reads files of which the kernel has cached the names and content, without waiting for a
+//! disk or a file server.
+
+use rustix::fs::{AtFlags, CWD, FsWord, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::fs::{fstatfs, openat2, statx};
+use rustix::io::{ReadWriteFlags, preadv2};
+use sifcache_core::attributes::Attributes;
+use std::ffi::{CStr, c_int};
+use std::fs::File;
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::os::fd::AsFd;
+
+/// The file systems that open a cached file without waiting: those on which most nodes keep their
+/// own files. NFS queries its server, and cluster file systems take a lock.
+const LOCAL: [FsWord; 2] = [0xef53 /* ext2, ext3, ext4 */, 0x5846_5342 /* XFS */];
+
+/// Opens a file by its path: openat2(2). Fails with `EAGAIN` if the kernel would have to ask a file
+/// system for a name, and with another error on Linux before 5.12, which cannot tell.
+pub(crate) fn open_cached(path: &CStr, flags: c_int) -> io::Result<File> {
+    open(CWD, path, flags, ResolveFlags::CACHED)
+}
+
+/// The same relative to a directory, and only within its file system.
+pub(crate) fn open_cached_at(directory: &File, name: &CStr, flags: c_int) -> io::Result<File> {
+    open(directory, name, flags, ResolveFlags::CACHED | ResolveFlags::NO_XDEV)
+}
+
+fn open(at: impl AsFd, name: &CStr, flags: c_int, resolve: ResolveFlags) -> io::Result<File> {
+    let flags = OFlags::from_bits_retain(flags.cast_unsigned());
+    Ok(openat2(at, name, flags, Mode::empty(), resolve)?.into())
+}
+
+/// The attributes of an open file or directory that the kernel has cached, without a query to a file
+/// server: statx(2) with `AT_STATX_DONT_SYNC`.
+pub(crate) fn cached_attributes(file: &File) -> io::Result<Attributes> {
+    query(file).and_then(|found| attributes(&found))
+}
+
+/// The attributes of an open directory on a local disk. Fails if its file system may wait even to open
+/// a cached file. statfs(2) would query a network file system, so it is called only if there is a
+/// disk.
+pub(crate) fn local_attributes(directory: &File) -> io::Result<Attributes> {
+    let found = query(directory)?;
+    match found.stx_dev_major != 0 && LOCAL.contains(&fstatfs(directory)?.f_type) {
+        true => attributes(&found),
+        false => Err(ErrorKind::Unsupported.into()),
+    }
+}
+
+const WANTED: StatxFlags = StatxFlags::TYPE
+    .union(StatxFlags::MODE)
+    .union(StatxFlags::UID)
+    .union(StatxFlags::GID)
+    .union(StatxFlags::SIZE);
+
+fn query(file: &File) -> io::Result<Statx> {
+    Ok(statx(file, c"", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, WANTED)?)
+}
+
+/// Fails if the kernel does not know all of them.
+fn attributes(found: &Statx) -> io::Result<Attributes> {
+    match StatxFlags::from_bits_retain(found.stx_mask).contains(WANTED) {
+        true => Ok(Attributes {
+            mode: found.stx_mode.into(),
+            uid: found.stx_uid,
+            gid: found.stx_gid,
+            size: found.stx_size,
+        }),
+        false => Err(ErrorKind::Unsupported.into()),
+    }
+}
+
+/// Reads the start of a file: preadv2(2). Returns the number of bytes that were in the page cache, at
+/// most the length of `buffer`; fails with `EAGAIN` if there were none.
+pub(crate) fn read_cached(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    Ok(preadv2(file, &mut [IoSliceMut::new(buffer)], 0, ReadWriteFlags::NOWAIT)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cached_attributes, local_attributes, open_cached, open_cached_at, read_cached};
+    use rustix::fs::{Advice, fadvise};
+    use std::ffi::{CString, c_int};
+    use std::fs::{self, File, OpenOptions};
+    use std::io::{Read as _, Seek as _};
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    use std::path::{Path, PathBuf};
+
+    const DIRECTORY: c_int = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
+    const READ: c_int = libc::O_RDONLY | libc::O_CLOEXEC;
+
+    /// A new directory below the build directory, and a handle of it.
+    fn directory(name: &str) -> (PathBuf, File) {
+        let program = std::env::current_exe().unwrap();
+        let path = program.with_file_name(format!("cached-{name}-{}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        let handle = opened(&path);
+        (path, handle)
+    }
+
+    fn opened(path: &Path) -> File {
+        OpenOptions::new().read(true).custom_flags(DIRECTORY).open(path).unwrap()
+    }
+
+    fn c_string(path: &Path) -> CString {
+        CString::new(path.as_os_str().as_bytes()).unwrap()
+    }
+
+    fn error(result: std::io::Result<File>) -> Option<i32> {
+        result.err().and_then(|error| error.raw_os_error())
+    }
+
+    #[test]
+    fn files_with_a_cached_name() {
+        let (path, handle) = directory("names");
+        fs::write(path.join("file"), "12345").unwrap();
+        let byte_path = c_string(&path.join("file"));
+        for file in [open_cached(&byte_path, READ), open_cached_at(&handle, c"file", READ)] {
+            let file = file.unwrap();
+            let attributes = cached_attributes(&file).unwrap();
+            assert!(attributes.is_regular() && attributes.size == 5);
+            assert_eq!(cached_attributes(&file).unwrap(), (&file.metadata().unwrap()).into());
+        }
+        // The kernel knows that a name is absent only after it has looked for it.
+        let absent = open_cached_at(&handle, c"absent", READ);
+        assert!(matches!(error(absent), Some(libc::EAGAIN | libc::ENOENT)));
+        assert!(!path.join("absent").exists());
+        assert_eq!(error(open_cached_at(&handle, c"absent", READ)), Some(libc::ENOENT));
+        fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn another_file_system_is_not_entered() {
+        let top = opened(Path::new("/"));
+        // The kernel reports that it would have to wait before it looks at the file system.
+        let refused = error(open_cached_at(&top, c"proc", DIRECTORY));
+        assert!(matches!(refused, Some(libc::EXDEV | libc::EAGAIN)), "{refused:?}");
+        assert!(open_cached(c"/proc", DIRECTORY).is_ok());
+    }
+
+    #[test]
+    fn file_systems_without_a_disk_are_not_local() {
+        for other in ["/proc", "/sys", "/dev"] {
+            assert!(local_attributes(&opened(Path::new(other))).is_err(), "{other}");
+        }
+    }
+
+    /// A file of several pages, of which the first ones or none are in memory.
+    #[test]
+    fn only_what_is_in_memory_is_read() {
+        let (path, handle) = directory("content");
+        let Ok(attributes) = local_attributes(&handle) else {
+            eprintln!("skipped: the build directory is not on ext4 or XFS");
+            return fs::remove_dir_all(&path).unwrap();
+        };
+        assert_eq!(attributes, (&handle.metadata().unwrap()).into());
+        let content: Vec<u8> = (0..100_000_u32).map(|number| (number % 251) as u8).collect();
+        fs::write(path.join("file"), &content).unwrap();
+        let mut file = OpenOptions::new().read(true).write(true).open(path.join("file")).unwrap();
+        let mut start = [0; 12_286];
+        assert_eq!(read_cached(&file, &mut start).unwrap(), start.len());
+        assert_eq!(start, content[..start.len()]);
+        let mut more = vec![0; 200_000];
+        assert_eq!(read_cached(&file, &mut more).unwrap(), content.len());
+        file.sync_all().unwrap();
+        fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+        let error = read_cached(&file, &mut start).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
+        // A read that may wait brings the content back.
+        file.rewind().unwrap();
+        file.read_exact(&mut start).unwrap();
+        assert_eq!(read_cached(&file, &mut start).unwrap(), start.len());
+        fs::remove_dir_all(&path).unwrap();
+    }
+}
