@@ -1,22 +1,20 @@
 //! The panic firewall in a real Slurm, with a build that panics on request.
 
-use crate::kit::{IMAGE, Site, built, plugin_directory, push};
+use crate::kit::{IMAGE, LINKED, Site, built, plugin_directory, push};
 use crate::returns;
-use std::os::unix::fs::symlink;
 
 #[test]
 #[ignore = "needs a testbed: make test"]
 fn a_panic_in_each_entry_point_leaves_the_task_unchanged() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
-    // A lookup in a root that is a link takes a helper process.
-    symlink("sif", site.at("ctl", "/shared/linked")).unwrap();
+    site.link_root();
     let directory = plugin_directory();
     push(&built("fault/libspank_sifcache.so"), &format!("{directory}/sifcache_fault.so"), "0755");
     for kind in ["optional", "required"] {
         for point in ["init", "option", "task_init", "probe"] {
             site.plugstack(&format!(
-                "{kind} sifcache_fault.so image_root=/shared/linked panic={point}\n"
+                "{kind} sifcache_fault.so image_root={LINKED} panic={point}\n"
             ));
             // init registers the option after the point where the panic is injected.
             let option: &[&str] = if point == "init" { &[] } else { &["--sif-cache=auto"] };

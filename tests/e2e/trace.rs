@@ -1,10 +1,9 @@
 //! Which processes touch an image root: only the task's own process, and no process of Slurm.
 
 use crate::kit::quiet::Quiet;
-use crate::kit::{IMAGE, LOCAL, SHARED, Site};
+use crate::kit::{IMAGE, LINKED, LOCAL, SHARED, Site};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::symlink;
 
 /// Traces slurmd on n1 and all processes that it forks while `command` runs. Returns the lines of
 /// strace: a process ID, and a call that concerns files or processes.
@@ -47,13 +46,6 @@ fn traced_calls(site: &Site, calls: &str, command: &str) -> Vec<String> {
     trace.lines().map(str::to_owned).collect()
 }
 
-/// An image root that is a link to [`SHARED`]. With a timeout, a lookup in it takes a helper process.
-const LINKED: &str = "/shared/linked";
-
-fn link(site: &Site) {
-    symlink(SHARED, site.at("ctl", LINKED)).unwrap();
-}
-
 /// The processes that touched a path under an image root, up to the start of the runtime.
 fn who_looked(trace: &[String]) -> BTreeSet<&str> {
     let call = |line: &&String| !line.contains("execve(");
@@ -73,23 +65,29 @@ fn who_looked(trace: &[String]) -> BTreeSet<&str> {
 fn only_tasks_make_lookups() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
-    link(&site);
+    site.link_root();
     for (root, timeout) in [(SHARED, "off"), (SHARED, "600"), (LINKED, "600")] {
         site.plugstack(&format!(
             "optional spank_sifcache.so image_root={LOCAL}:{root} lookup_timeout={timeout}\n"
         ));
         let trace = traced(&site, "srun -w n1 -n 2 apptainer exec docker://o/i:1 true");
         let (looked, all) = (who_looked(&trace), trace.join("\n"));
-        assert!(!looked.is_empty() && looked.len() <= 2, "{looked:?}");
-        for process in looked {
-            // A helper process, or the task itself.
-            let task = sender(&all, process).filter(|_| root == LINKED).unwrap_or(process);
-            // The same process executed the runtime with the image as an argument.
-            let image = format!("\"{root}/o/i:1\"");
-            let became = |line: &&String| {
-                line.starts_with(task) && line.contains("execve(") && line.contains(&image)
-            };
-            assert!(trace.iter().any(|line| became(&line)), "process {task}");
+        // The two tasks executed the runtime with the image as an argument.
+        let image = format!("\"{root}/o/i:1\"");
+        let became = |process: &str| {
+            let executed = |line: &&String| line.contains("execve(") && line.contains(&image);
+            trace.iter().filter(executed).any(|line| line.starts_with(process))
+        };
+        let (tasks, others): (Vec<&str>, Vec<_>) =
+            looked.into_iter().partition(|process| became(process));
+        assert_eq!(tasks.len(), 2, "{root} {timeout}: {others:?}");
+        // The helper process of each task.
+        let of_task = |process: &&str| sender(&all, process).is_some_and(became);
+        assert!(others.iter().all(of_task) && others.len() <= 2, "{root} {timeout}: {others:?}");
+        match (root, timeout) {
+            (_, "off") => assert_eq!(others, [""; 0]),
+            (LINKED, _) => assert_eq!(others.len(), 2),
+            _ => {}
         }
     }
 }
@@ -169,7 +167,7 @@ pub(crate) fn added_by(
 fn added_system_calls_of_a_task() {
     let site = Site::new("");
     site.store(IMAGE, "o/i:1");
-    link(&site);
+    site.link_root();
     let added = |root: &str, timeout: &str, program: &str, rest: &str| {
         added_by(&site, &format!("image_root={root} lookup_timeout={timeout}"), program, rest)
     };

@@ -7,7 +7,7 @@
 
 use object::{Object, ObjectSymbol};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -114,6 +114,7 @@ impl Bench {
             fs::create_dir(&path).unwrap();
             mode(path, bits);
         }
+        symlink("good", bench.directory.path().join("linked")).unwrap();
         fs::write(bench.directory.path().join("file"), "not a directory").unwrap();
         let (host, here) = (Path::new(env!("CARGO_MANIFEST_DIR")), bench.program());
         let mut cc = Command::new("cc");
@@ -249,7 +250,8 @@ fn calls_that_fail(bench: &Bench) -> Vec<Condition> {
 
 /// Panics, which need a plugin with fault injection.
 fn faults(bench: &Bench) -> Vec<Condition> {
-    let good = &bench.root("good");
+    // A lookup in a root that is a link takes a helper process.
+    let good = &bench.root("linked");
     let mut all = Vec::new();
     for point in ["init", "task_init", "option", "probe"] {
         let panic = format!("panic={point}");

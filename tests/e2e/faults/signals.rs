@@ -5,7 +5,7 @@ use super::mounted::{Mounted, ROOT};
 use super::second_plugin::{self, RUNTIME};
 use super::table::{Found, compare, ended};
 use super::{NAME, WITHOUT, as_asked, of_root_with, on_n1, ours, seen, settled, unharmed, with};
-use crate::kit::{IMAGE, SHARED, Site};
+use crate::kit::{IMAGE, LINKED, SHARED, Site};
 use std::fs;
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ const WATCHED: &str = "/shared/watched";
 /// ordinal among the calls of the same name.
 const CALLS: [(&str, usize); 6] =
     [("openat", 1), ("statx", 1), ("openat", 3), ("statx", 3), ("read", 1), ("close", 3)];
+
+/// System calls of a hit from the kernel's caches.
+const CACHED: [(&str, usize); 2] = [("openat2", 1), ("preadv2", 1)];
 
 /// Traces every thread of slurmd while `work` runs. A process that calls `call` on one of `paths`
 /// gets `signal` at the call with the number `when`.
@@ -79,6 +82,14 @@ fn at_each_call() {
                 site.plugstack(line);
                 with_signal(&site, call, [&image, signal], launch)
             });
+            let alike = as_asked(&with) == as_asked(&without);
+            assert!(alike, "{signal} at {call:?}: {with:#?}, without sifcache {without:#?}");
+        }
+        site.plugstack(&looks);
+        let without = with_signal(&site, ("openat", 1), [&image, signal], launch);
+        site.plugstack(&of_root_with(SHARED, ""));
+        for call in CACHED {
+            let with = with_signal(&site, call, [&image, signal], launch);
             let alike = as_asked(&with) == as_asked(&without);
             assert!(alike, "{signal} at {call:?}: {with:#?}, without sifcache {without:#?}");
         }
@@ -198,11 +209,12 @@ fn in_the_helper_process() {
     let site = Site::new("");
     second_plugin::install();
     site.store(IMAGE, NAME);
+    site.link_root();
     let image = format!("-P {SHARED} -P {SHARED}/o -P {SHARED}/{NAME}");
     let launch = || second_plugin::launch(&site, &[]);
     site.plugstack(WITHOUT);
     let without = launch();
-    site.plugstack(&of_root_with(SHARED, "lookup_timeout=1"));
+    site.plugstack(&of_root_with(LINKED, "lookup_timeout=1"));
     for signal in ["SIGKILL", "SIGSTOP"] {
         for call in CALLS {
             let before = seen(&site);
@@ -216,7 +228,7 @@ fn in_the_helper_process() {
         without: ended(&without),
         with: format!("{}, a miss", ended(&without)),
         user: String::new(),
-        admin: format!("`the image root {SHARED} does not answer`"),
+        admin: format!("`the image root {LINKED} does not answer`"),
     };
     compare("SIGKILL or SIGSTOP in the helper process", &found);
     unharmed(&site);
