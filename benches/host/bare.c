@@ -18,7 +18,7 @@
 #include "bare.h"
 
 /* The bytes that a launch reads of an image: USUAL_START in crates/core/src/sif.rs. */
-enum { START = 4096 + 14 * 585, GUARD = 64 << 10, STACK = 256 << 10, RESULT_UNKNOWN = 2 };
+enum { START = 4096 + 7 * 585, GUARD = 64 << 10, STACK = 256 << 10, RESULT_UNKNOWN = 2 };
 enum {
 	DIRECTORY = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
 	FILE_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC

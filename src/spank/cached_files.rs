@@ -158,7 +158,7 @@ mod tests {
         let content: Vec<u8> = (0..100_000_u32).map(|number| (number % 251) as u8).collect();
         fs::write(path.join("file"), &content).unwrap();
         let mut file = OpenOptions::new().read(true).write(true).open(path.join("file")).unwrap();
-        let mut start = [0; 12_286];
+        let mut start = [0; 8_191];
         assert_eq!(read_cached(&file, &mut start).unwrap(), start.len());
         assert_eq!(start, content[..start.len()]);
         let mut more = vec![0; 200_000];

@@ -26,7 +26,7 @@ pub const HEADER: usize = 128;
 /// The number of bytes at the start of a file that have the header and all descriptors in use, in
 /// files that the runtimes create. Their table begins at byte 4096 and has 48 places, of which an
 /// image uses three or four, from the first one on.
-pub const USUAL_START: usize = 4096 + 14 * descriptors::DESCRIPTOR;
+pub const USUAL_START: usize = 4096 + 7 * descriptors::DESCRIPTOR;
 
 const MAGIC: &[u8] = b"SIF_MAGIC\0";
 const VERSION: &[u8] = b"01\0";

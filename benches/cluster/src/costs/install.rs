@@ -158,7 +158,7 @@ fn image() -> Result<()> {
     let path = testbed::at("ctl", ROOT)?.join(FILE);
     fs::create_dir_all(path.parent().context("no directory")?)?;
     Sif::image().write(&path).with_context(|| path.display().to_string())?;
-    // A launch reads the first 12 KiB, which are in each file of the runtimes. The file of the fixture
+    // A launch reads the first 8 KiB, which are in each file of the runtimes. The file of the fixture
     // ends after one descriptor.
     File::options().write(true).open(&path)?.set_len(64 << 10)?;
     let copy = format!("mkdir -p {IN_MEMORY} && cp -r {ROOT}/. {IN_MEMORY}");
