@@ -13,7 +13,16 @@ fn rounds() -> &'static str {
 /// the site.
 #[track_caller]
 fn run<A: AsRef<std::ffi::OsStr>>(settings: &str, flags: &[&str], command: &[A]) -> String {
-    let site = Site::new();
+    run_in(&Site::new(), settings, flags, command)
+}
+
+#[track_caller]
+fn run_in<A: AsRef<std::ffi::OsStr>>(
+    site: &Site,
+    settings: &str,
+    flags: &[&str],
+    command: &[A],
+) -> String {
     // Valgrind does not support a process that shares its parent's memory.
     let alone = std::env::var(UNDER).is_ok_and(|checker| checker.starts_with("valgrind"));
     let timeout = if alone { "lookup_timeout=off" } else { "" };
@@ -31,6 +40,8 @@ fn run<A: AsRef<std::ffi::OsStr>>(settings: &str, flags: &[&str], command: &[A])
 #[test]
 fn hit_miss_and_pass() {
     assert_eq!(run("", &[], &HIT), "IMAGE");
+    // With a helper process.
+    assert_eq!(run_in(&Site::in_memory(), "", &[], &HIT), "IMAGE");
     assert_eq!(run("image_root=/none", &[], &HIT), "", "a key twice");
     for command in [&MISS[..], &["true"], &["apptainer"], &["apptainer", "run", "/x.sif"], &[""]] {
         assert_eq!(run("", &[], command), "", "{command:?}");
