@@ -8,4 +8,5 @@ pub(crate) mod nested;
 pub(crate) mod option;
 pub(crate) mod pull;
 pub(crate) mod srun;
+pub(crate) mod step_settings;
 pub(crate) mod task;

@@ -1,12 +1,13 @@
 //! `slurm_spank_init`: checks the settings and registers the option `--sif-cache`.
 //!
-//! The settings are checked here only so that admins see a mistake as soon as a daemon starts or a
-//! command is typed. Each task parses them again. This hook does not access an image root in any
-//! context.
+//! The settings are checked here so that admins see a mistake as soon as a daemon starts or a
+//! command is typed. In slurmstepd, they are kept for the tasks (`step_settings.rs`). This hook does
+//! not access an image root in any context.
 
 use crate::fault;
 use crate::hooks::nested;
 use crate::hooks::srun;
+use crate::hooks::step_settings;
 use crate::spank::{Context, Spank};
 use sifcache_core::launch;
 use sifcache_core::settings::{Settings, Untrusted};
@@ -37,6 +38,9 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
                 ids::read_overflow_id();
             }
             check_shim(spank, context, &settings);
+            if context == Context::Remote {
+                step_settings::keep(spank, settings);
+            }
         }
         // slurmstepd forwards errors to the user's stderr. Only the admin can fix this error, so it
         // is logged as a warning.

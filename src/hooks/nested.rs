@@ -3,6 +3,7 @@
 //! With `nested=path`, a task gets only the shims of runtimes that are in its own `PATH` on its own
 //! node, because a runtime that is not installed must not be found.
 
+use crate::hooks::step_settings::StepSettings;
 use crate::job::Error;
 use crate::spank::Spank;
 use crate::spank::installed::Component;
@@ -15,19 +16,20 @@ use sifcache_core::settings::{Nested, Settings};
 /// With `nested=off`, or if the shim is missing on this node, this only removes what the job has
 /// inherited from another node. Login nodes may have the shims in `PATH` whatever `nested=` is, and
 /// the loader would print an error about a missing interposer at every program start.
-pub(crate) fn cover(spank: &dyn Spank, settings: &Settings) {
+pub(crate) fn cover(spank: &dyn Spank, step: &StepSettings) {
+    let StepSettings { settings, arguments } = step;
     match part(settings.nested) {
         Some(Component::Shims) if spank.is_installed(Component::Shims) => {
-            apply(spank, settings.nested, &shims(spank, &settings.runtimes));
+            apply(spank, settings.nested, &shims(spank, &settings.runtimes), arguments);
         }
-        Some(part) if spank.is_installed(part) => apply(spank, settings.nested, &[]),
+        Some(part) if spank.is_installed(part) => apply(spank, settings.nested, &[], arguments),
         _ => remove(spank),
     }
 }
 
 /// Removes inherited variables of sifcache, regardless of the setting `nested=` on this node.
 pub(crate) fn remove(spank: &dyn Spank) {
-    apply(spank, Nested::Off, &[]);
+    apply(spank, Nested::Off, &[], b"");
 }
 
 /// Whether the environment has variables that [`remove`] would change.
@@ -70,9 +72,8 @@ fn shims(spank: &dyn Spank, runtimes: &[String]) -> Vec<String> {
     directories(&found)
 }
 
-fn apply(spank: &dyn Spank, nested: Nested, shims: &[String]) {
-    let settings = spank.arguments().join(&b' ');
-    let changes = nested::changes(nested, shims, &settings, &|name: &str| spank.variable(name));
+fn apply(spank: &dyn Spank, nested: Nested, shims: &[String], settings: &[u8]) {
+    let changes = nested::changes(nested, shims, settings, &|name: &str| spank.variable(name));
     if changes.iter().any(|change| change.value.is_some())
         && !spank.fits_in_exec_limit(growth(&changes))
     {

@@ -8,6 +8,7 @@
 use crate::NAME;
 use crate::decide::report;
 use crate::decide::requested_mode::RequestedMode;
+use crate::hooks::step_settings::StepSettings;
 use crate::hooks::{multi_prog, nested};
 use crate::job::Job;
 use crate::spank::Spank;
@@ -44,9 +45,9 @@ fn image(job: &dyn Job, settings: &Settings) -> Option<Vec<u8>> {
 
 /// Makes Slurm execute the shim. If that is not possible, the runtime pulls.
 #[cold]
-pub(crate) fn run(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
-    if is_found_in_path(spank, settings) {
-        return nested::cover(spank, settings);
+pub(crate) fn run(spank: &dyn Spank, step: &StepSettings, requested: &RequestedMode) {
+    if is_found_in_path(spank, &step.settings) {
+        return nested::cover(spank, step);
     }
     nested::remove(spank);
     let done = match spank.missing(Component::Shim) {

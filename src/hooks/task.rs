@@ -15,6 +15,7 @@ use crate::hooks::multi_prog;
 use crate::hooks::nested;
 use crate::hooks::option;
 use crate::hooks::pull;
+use crate::hooks::step_settings::{self, StepSettings};
 use crate::job::{Error, Job};
 use crate::spank::Spank;
 use sifcache_core::cache_mode::ENVIRONMENT;
@@ -34,19 +35,31 @@ pub(crate) fn run(spank: &dyn Spank) {
     if spank.is_in_container() {
         return container::leave(spank, job, &requested);
     }
-    let Ok(settings) = Settings::parse(&spank.arguments()) else {
-        return apply::without_settings(job, &requested);
-    };
+    step_settings::with(spank, |settings| match settings {
+        Some(settings) => start(spank, job, settings, &program, &requested),
+        None => apply::without_settings(job, &requested),
+    });
+}
+
+/// Decides on a task of a step with valid settings.
+fn start(
+    spank: &dyn Spank,
+    job: &dyn Job,
+    step: &StepSettings,
+    program: &Program<'_>,
+    requested: &RequestedMode,
+) {
+    let settings = &step.settings;
     if multi_prog::is_configuration(&spank.command()) {
-        multi_prog::run(spank, &requested);
-        return start_others(spank, &settings, &requested);
+        multi_prog::run(spank, requested);
+        return start_others(spank, step, requested);
     }
-    if is_runtime(spank, &settings) || is_runtime(job, &settings) {
-        return start_runtime(spank, job, settings, &requested);
+    if is_runtime(spank, settings) || is_runtime(job, settings) {
+        return start_runtime(spank, job, step, requested);
     }
     let is_ambiguous = matches!(program, Program::Ambiguous);
-    unknown_program::warn(spank, &settings, &requested, is_ambiguous);
-    start_others(spank, &settings, &requested);
+    unknown_program::warn(spank, settings, requested, is_ambiguous);
+    start_others(spank, step, requested);
 }
 
 /// Whether the command of `job` is one of a runtime. Most tasks are not, and then nothing else of
@@ -58,22 +71,20 @@ fn is_runtime(job: &dyn Job, settings: &Settings) -> bool {
 /// Decides on a command of a runtime.
 // The code of launches must not be between the code that every task runs.
 #[inline(never)]
-fn start_runtime(
-    spank: &dyn Spank,
-    job: &dyn Job,
-    mut settings: Settings,
-    requested: &RequestedMode,
-) {
-    if pull::is_one(spank, &settings, requested) {
+fn start_runtime(spank: &dyn Spank, job: &dyn Job, step: &StepSettings, requested: &RequestedMode) {
+    if pull::is_one(spank, &step.settings, requested) {
         export_option(spank, requested);
-        return pull::run(spank, &settings, requested);
+        return pull::run(spank, step, requested);
     }
     // Only the shim answers pulls. A pull gets here if its image is not looked up, or if srun has
     // copied the program.
-    if pull::is_pull(job, &settings) {
-        settings.pull = Pull::Off;
-    }
-    let decision = apply::apply(job, &settings, requested);
+    let decision = match pull::is_pull(job, &step.settings) {
+        true => {
+            let settings = Settings { pull: Pull::Off, ..step.settings.clone() };
+            apply::apply(job, &settings, requested)
+        }
+        false => apply::apply(job, &step.settings, requested),
+    };
     // The command has been decided on, so the shim must not decide again.
     nested::remove(spank);
     if decision.launch.is_none() && decision.action().is_none() {
@@ -82,9 +93,9 @@ fn start_runtime(
 }
 
 /// Prepares a task that is not a launch itself but may start launches.
-fn start_others(spank: &dyn Spank, settings: &Settings, requested: &RequestedMode) {
+fn start_others(spank: &dyn Spank, step: &StepSettings, requested: &RequestedMode) {
     export_option(spank, requested);
-    nested::cover(spank, settings);
+    nested::cover(spank, step);
 }
 
 /// The bytes besides the value: the name of the variable, `=`, a null byte, and a pointer.
