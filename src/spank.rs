@@ -8,7 +8,7 @@
 //! | `allocator.rs` | strings that Slurm can free |
 //! | `cached_files.rs` | opens and reads files without waiting for a disk |
 //! | `container.rs` | whether the step runs in a container |
-//! | `environment.rs` | the task's environment |
+//! | `environment.rs`, `found_variables.rs` | the task's environment |
 //! | `arena.rs` | memory of the plugin's own, for tasks close to a memory limit |
 //! | `memory.rs` | whether enough memory is left |
 //! | `arg_limits.rs` | the kernel's limit on argv plus environment |
@@ -34,6 +34,7 @@ mod cached_files;
 mod container;
 mod environment;
 mod export;
+mod found_variables;
 mod handle;
 mod helper_process;
 pub(crate) mod installed;
@@ -54,6 +55,7 @@ pub(crate) mod test_double;
 
 pub(crate) use cached_files::{cached_attributes, local_attributes};
 pub(crate) use cached_files::{open_cached, open_cached_at, read_cached};
+pub(crate) use found_variables::BROADCAST;
 pub(crate) use helper_process::{Exiting, within, within_and_exiting};
 pub(crate) use local_socket::{accept, connect, listen, peer_uid, receive, send};
 pub(crate) use local_socket::{datagram_socket, send_to};
@@ -127,6 +129,9 @@ pub(crate) trait Spank: Job {
     fn is_installed(&self, part: Component) -> bool;
     /// Why a component cannot be used; `None` if it can.
     fn missing(&self, part: Component) -> Option<String>;
+    /// Searches the task's environment for the variables that most tasks read. This only saves time:
+    /// [`Job::variable`] has the same result without it. Valid only in a task.
+    fn search_variables(&self) {}
     /// Looks up symbols of slurmstepd, before tasks are forked. Valid only in slurmstepd.
     fn look_up_symbols(&self) {}
     /// Looks for runtimes in the system's directories, before tasks are forked. Valid only in

@@ -17,9 +17,8 @@ use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::{file_name, is_runtime};
 use std::path::Path;
 
-/// The name of the variable. Slurm passes on variables that begin with `SLURM`, regardless of
-/// `--export`.
-pub(crate) const PROGRAM: &str = "SLURM_SIFCACHE_BROADCAST";
+/// The name of the variable.
+pub(crate) use crate::spank::BROADCAST as PROGRAM;
 
 /// The maximum number of names. No step has more components; a longer list can only come from a
 /// command that looks like several launches but is not.
@@ -48,6 +47,8 @@ pub(crate) fn take(spank: &dyn Spank) -> Program<'_> {
     if let Err(error) = spank.unset_variable(PROGRAM) {
         log::warn!("cannot remove {PROGRAM} from the environment of the task: {error}");
     }
+    // The change has made the task forget what it had found.
+    spank.search_variables();
     let command = spank.command();
     let Some((program, arguments)) = command.split_first() else { return Program::AsTyped };
     match name(&names, arguments) {

@@ -26,6 +26,7 @@ use sifcache_core::settings::{Pull, Settings};
 #[inline(never)]
 pub(crate) fn run(spank: &dyn Spank) {
     fault::point("task_init");
+    spank.search_variables();
     let requested = option::requested_mode(spank);
     let program = broadcast::take(spank);
     let job: &dyn Job = match &program {

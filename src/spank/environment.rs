@@ -13,7 +13,7 @@ use std::{iter, ptr};
 ///
 /// # Safety
 /// `array` is null or such an array, which is unchanged while the result is in use.
-unsafe fn pointers(array: *const *const c_char) -> impl Iterator<Item = *const c_char> {
+pub(super) unsafe fn pointers(array: *const *const c_char) -> impl Iterator<Item = *const c_char> {
     let mut next = array;
     iter::from_fn(move || {
         // SAFETY: `next` is not null and points into the array: it never moves past the null
@@ -52,24 +52,24 @@ unsafe fn value<'a>(array: *const *const c_char, name: &str) -> Option<&'a [u8]>
     // SAFETY: the caller guarantees such an array.
     let mut pointers = unsafe { pointers(array) };
     // SAFETY: the pointer is not null, so the caller guarantees a C string that is valid for `'a`.
-    pointers.find_map(|string| unsafe { value_in(string, name.as_bytes()) })
+    let value = pointers.find_map(|string| unsafe { value_in(string, name.as_bytes()) })?;
+    // SAFETY: as above: this is the rest of such a string.
+    Some(unsafe { CStr::from_ptr(value) }.to_bytes())
 }
 
 /// The value in `string`, if it has the form `NAME=VALUE`.
 ///
 /// # Safety
-/// `string` is a C string that is valid and unchanged during `'a`.
+/// `string` is a C string.
 #[inline]
-unsafe fn value_in<'a>(string: *const c_char, name: &[u8]) -> Option<&'a [u8]> {
+unsafe fn value_in(string: *const c_char, name: &[u8]) -> Option<*const c_char> {
     let (start, rest) = name.split_at_checked(2).unwrap_or((name, &[]));
     // SAFETY: the caller guarantees a C string.
     let next = unsafe { behind(string, start) }?;
     // SAFETY: this is the rest of the same string.
     let next = unsafe { behind(next, rest) }?;
     // SAFETY: as above.
-    let next = unsafe { behind(next, b"=") }?;
-    // SAFETY: as above.
-    Some(unsafe { CStr::from_ptr(next) }.to_bytes())
+    unsafe { behind(next, b"=") }
 }
 
 /// The rest of `string` behind `start`; `None` if it begins differently.
@@ -77,7 +77,7 @@ unsafe fn value_in<'a>(string: *const c_char, name: &[u8]) -> Option<&'a [u8]> {
 /// # Safety
 /// `string` is a C string.
 #[inline]
-unsafe fn behind(string: *const c_char, start: &[u8]) -> Option<*const c_char> {
+pub(super) unsafe fn behind(string: *const c_char, start: &[u8]) -> Option<*const c_char> {
     let mut next = string;
     for expected in start {
         // SAFETY: no byte before this one was the null byte, so the string has this one, too.
@@ -107,15 +107,29 @@ impl Handle {
 
     /// The value of a variable, valid until the environment is changed.
     pub(super) fn value(&self, name: &str) -> Option<&[u8]> {
+        if let Some(found) = self.found.get(name) {
+            // SAFETY: the pointer is null, or points into a string of Slurm's array, which has not
+            // been changed since the search.
+            return (!found.is_null()).then(|| unsafe { CStr::from_ptr(found) }.to_bytes());
+        }
         // SAFETY: this is Slurm's own array, which ends with a null pointer, as execve requires.
         // The task has no other thread, and callers copy the value before Slurm changes a variable.
         unsafe { value(self.environment(), name) }
+    }
+
+    /// Searches for the variables that most tasks read.
+    pub(super) fn search_variables(&self) {
+        // SAFETY: as in `value`. Only this handle has Slurm change the array during its hook call,
+        // and it then forgets the values.
+        unsafe { self.found.search(self.environment()) };
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{strings, value};
+    use super::{Handle, strings, value};
+    use crate::job::Job as _;
+    use crate::spank::Spank as _;
     use std::ffi::CStr;
     use std::ptr;
 
@@ -127,6 +141,32 @@ mod tests {
         assert_eq!(all, [b"ab".as_slice(), b""]);
         // SAFETY: `strings` allows null.
         assert_eq!(unsafe { strings(ptr::null()) }.count(), 0);
+    }
+
+    /// A handle with a task's environment that has been searched, and that Slurm no longer shows.
+    fn searched() -> Handle {
+        let array = [c"PATH=/bin".as_ptr(), c"OTHER=x".as_ptr(), ptr::null()];
+        // SAFETY: `Handle::new` allows null, and the stubs of Slurm refuse it.
+        let handle = unsafe { Handle::new(ptr::null_mut(), 0, ptr::null()) };
+        // SAFETY: the array holds literals and a null pointer.
+        unsafe { handle.found.search(array.as_ptr()) };
+        handle
+    }
+
+    #[test]
+    fn a_search_is_used_until_the_environment_changes() {
+        let values = |handle: &Handle| ["PATH", "LD_PRELOAD", "OTHER"].map(|n| handle.variable(n));
+        let handle = searched();
+        assert_eq!(values(&handle), [Some(b"/bin".to_vec()), None, None]);
+        let _ = handle.set_variable("OTHER", b"y");
+        assert_eq!(values(&handle), [None, None, None]);
+        let handle = searched();
+        let _ = handle.unset_variable("OTHER");
+        assert_eq!(values(&handle), [None, None, None]);
+        // Slurm shows no environment here, so nothing is found.
+        let handle = searched();
+        Handle::search_variables(&handle);
+        assert_eq!(values(&handle), [None, None, None]);
     }
 
     #[test]

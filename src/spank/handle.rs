@@ -1,5 +1,6 @@
 //! Calls to Slurm, through the bindings of slurm-spank.
 
+use super::found_variables::FoundVariables;
 use super::{
     Context, Spank, allocator, arg_limits, argv, container, export, line, memory, prepend, process,
 };
@@ -29,6 +30,8 @@ pub(super) struct Handle {
     pub(super) spank: sys::spank_t,
     argc: c_int,
     argv: *const *const c_char,
+    /// Variables of the task.
+    pub(super) found: FoundVariables,
 }
 
 impl Handle {
@@ -37,7 +40,7 @@ impl Handle {
     /// may be null, as in an option callback, which has no handle: Slurm's functions that need one
     /// then return an error.
     pub(super) unsafe fn new(spank: sys::spank_t, argc: c_int, argv: *const *const c_char) -> Self {
-        Self { spank, argc, argv }
+        Self { spank, argc, argv, found: FoundVariables::none() }
     }
 
     fn number(&self, item: sys::spank_item) -> Option<u32> {
@@ -139,6 +142,7 @@ impl Spank for Handle {
         if self.is_process_environment() {
             return process::set_variable(&name, &value);
         }
+        self.found.forget();
         // SAFETY: both are valid C strings, which Slurm copies.
         checked(unsafe { sys::spank_setenv(self.spank, name.as_ptr(), value.as_ptr(), 1) })
     }
@@ -148,6 +152,7 @@ impl Spank for Handle {
         if self.is_process_environment() {
             return process::unset_variable(&name);
         }
+        self.found.forget();
         // SAFETY: `name` is a valid C string, which Slurm only reads.
         checked(unsafe { sys::spank_unsetenv(self.spank, name.as_ptr()) })
     }
@@ -183,6 +188,10 @@ impl Spank for Handle {
 
     fn missing(&self, part: Component) -> Option<String> {
         installed::missing(part)
+    }
+
+    fn search_variables(&self) {
+        Self::search_variables(self);
     }
 
     fn look_up_symbols(&self) {
