@@ -24,7 +24,11 @@ impl Log for Sinks {
 
     fn log(&self, record: &Record<'_>) {
         if record.target() == EVENT {
-            return syslog::send(&record.args().to_string());
+            // Without syslog, nothing is formatted.
+            if syslog::is_used() {
+                syslog::send(&record.args().to_string());
+            }
+            return;
         }
         if spank::is_shown(record.level()) {
             spank::slurm_log(record.level(), &format!("{}: {}", crate::NAME, record.args()));

@@ -4,6 +4,7 @@
 //! command is typed. In slurmstepd, they are kept for the tasks (`step_settings.rs`). This hook does
 //! not access an image root in any context.
 
+use crate::decide::report;
 use crate::fault;
 use crate::hooks::nested;
 use crate::hooks::srun;
@@ -28,14 +29,10 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
     if context == Context::Local {
         srun::run(spank, settings.as_ref().ok());
     }
-    if context == Context::Remote {
-        spank.look_up_symbols();
-    }
     match (settings, context) {
         (Ok(settings), _) => {
-            if context == Context::Remote && is_launch(spank, &settings) {
-                // The ID is read once for all tasks, so that a hit needs no system call for it.
-                ids::read_overflow_id();
+            if context == Context::Remote {
+                prepare_tasks(spank, &settings);
             }
             check_shim(spank, context, &settings);
             if context == Context::Remote {
@@ -49,11 +46,18 @@ pub(crate) fn run(spank: &dyn Spank, context: Context) {
     }
 }
 
-/// Whether the tasks of this step probably look up an image whose owners are checked.
-fn is_launch(spank: &dyn Spank, settings: &Settings) -> bool {
-    let command = spank.command();
+/// Does once what otherwise each task of the step would do.
+fn prepare_tasks(spank: &dyn Spank, settings: &Settings) {
     let is_runtime = |program: &&[u8]| launch::is_runtime(program, &settings.runtimes);
-    settings.untrusted == Untrusted::Refuse && command.first().is_some_and(is_runtime)
+    let is_launch = spank.command().first().is_some_and(is_runtime);
+    spank.look_up_symbols(is_launch);
+    if is_launch {
+        report::use_syslog(settings);
+    }
+    if is_launch && settings.untrusted == Untrusted::Refuse {
+        // With this, a hit needs no system call for it.
+        ids::read_overflow_id();
+    }
 }
 
 /// Logs that a further line for the plugin is ignored, because it would make the plugin register
@@ -144,6 +148,19 @@ mod tests {
         double.is_second_line = false;
         captured(|| crate::dispatch(Hook::TaskInit, &double));
         assert_eq!(double.ended.get(), Some(66));
+    }
+
+    #[test]
+    fn slurmstepd_looks_symbols_up_for_its_tasks() {
+        for context in EVERY {
+            for (command, is_launch) in [("/bin/apptainer", true), ("true", false)] {
+                let mut double = Double::new(context, &["image_root=/sif"]);
+                double.command = vec![command.as_bytes().to_vec()];
+                captured(|| crate::dispatch(Hook::Init, &double));
+                let expected = (context == Context::Remote).then_some(is_launch);
+                assert_eq!(double.looked_up.get(), expected, "{context:?} {command}");
+            }
+        }
     }
 
     #[test]

@@ -22,9 +22,16 @@ static FACILITY: OnceLock<Facility> = OnceLock::new();
 
 /// Selects the facility by name. Only the first call has an effect; without it, nothing is sent.
 pub fn use_facility(name: &str) {
-    if let Ok(facility) = name.parse() {
+    if !is_used()
+        && let Ok(facility) = name.parse()
+    {
         let _ = FACILITY.set(facility);
     }
+}
+
+/// Whether a facility has been selected.
+pub fn is_used() -> bool {
+    FACILITY.get().is_some()
 }
 
 /// Sends one line without blocking. If the daemon is absent or its queue is full, the line is lost.

@@ -10,7 +10,10 @@
 
 use super::memory;
 use crate::job::Error;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr;
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// `slurm_xstrdup`, with the same declaration from 20.11 to 26.05. It ends the process if no memory
 /// is left.
@@ -32,12 +35,24 @@ pub(super) fn duplicate(text: &CStr) -> Result<*mut c_char, Error> {
     if copy.is_null() { Err(Error::TOO_LONG) } else { Ok(copy) }
 }
 
-/// `slurm_xstrdup` of the Slurm process that loaded the plugin.
-fn find() -> Option<Duplicate> {
+/// The address of `slurm_xstrdup`; null if it has not been looked up. slurmstepd looks it up before
+/// it forks the tasks of a launch, because each task would pay for the symbol tables that the loader
+/// reads.
+static ADDRESS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Looks up `slurm_xstrdup` of the Slurm process that loaded the plugin.
+pub(super) fn look_up() {
     // SAFETY: the name is a valid C string. The result is null or the address of that symbol.
     let address = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"slurm_xstrdup".as_ptr()) };
+    ADDRESS.store(address, Relaxed);
+}
+
+fn find() -> Option<Duplicate> {
+    if ADDRESS.load(Relaxed).is_null() {
+        look_up();
+    }
     // SAFETY: the address is null, which becomes `None`, or that of a function of this type.
-    unsafe { std::mem::transmute::<*mut libc::c_void, Option<Duplicate>>(address) }
+    unsafe { std::mem::transmute::<*mut c_void, Option<Duplicate>>(ADDRESS.load(Relaxed)) }
 }
 
 #[cfg(test)]

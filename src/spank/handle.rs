@@ -194,8 +194,11 @@ impl Spank for Handle {
         Self::search_variables(self);
     }
 
-    fn look_up_symbols(&self) {
+    fn look_up_symbols(&self, is_launch: bool) {
         container::look_up();
+        if is_launch {
+            allocator::look_up();
+        }
     }
 
     fn search_system_directories(&self, names: &[String]) {

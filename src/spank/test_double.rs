@@ -34,6 +34,8 @@ pub(crate) struct Double {
     /// The runtimes of the node: name, directory, inode number.
     pub(crate) runtimes: Vec<(&'static str, &'static str, u64)>,
     pub(crate) searched_system: Cell<bool>,
+    /// For which kind of command the symbols were looked up: whether it is a launch.
+    pub(crate) looked_up: Cell<Option<bool>>,
 }
 
 impl Double {
@@ -59,6 +61,7 @@ impl Double {
             prepended: RefCell::default(),
             runtimes: vec![("apptainer", "/bin", 1), ("singularity", "/bin", 2)],
             searched_system: Cell::new(false),
+            looked_up: Cell::new(None),
         }
     }
 
@@ -130,6 +133,10 @@ impl Spank for Double {
 
     fn missing(&self, _part: Component) -> Option<String> {
         self.missing.clone()
+    }
+
+    fn look_up_symbols(&self, is_launch: bool) {
+        self.looked_up.set(Some(is_launch));
     }
 
     fn search_system_directories(&self, _names: &[String]) {
