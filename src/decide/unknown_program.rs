@@ -28,6 +28,10 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// only if it is probably a copied runtime: podman takes the same arguments, and its users have not
 /// requested anything.
 pub fn warn(job: &dyn Job, settings: &Settings, requested: &RequestedMode, is_ambiguous: bool) {
+    // Most tasks end here.
+    if requested.mode != CacheMode::Require && settings.on_miss != OnMiss::Fail {
+        return;
+    }
     let of_site = format!("on_miss={} in plugstack.conf", settings.on_miss_value());
     let because = match (requested.mode, settings.on_miss) {
         (CacheMode::Require, _) => "--sif-cache=require (or SIF_CACHE=require)",

@@ -50,12 +50,13 @@ fn start(
     program: &Program<'_>,
     requested: &RequestedMode,
 ) {
-    let settings = &step.settings;
-    if multi_prog::is_configuration(&spank.command()) {
+    let (settings, command) = (&step.settings, spank.command());
+    if multi_prog::is_configuration(&command) {
         multi_prog::run(spank, requested);
         return start_others(spank, step, requested);
     }
-    if is_runtime(spank, settings) || is_runtime(job, settings) {
+    let is_copy = matches!(program, Program::Copy(_));
+    if is_runtime(&command, settings) || is_copy && is_runtime(&job.command(), settings) {
         return start_runtime(spank, job, step, requested);
     }
     let is_ambiguous = matches!(program, Program::Ambiguous);
@@ -63,10 +64,10 @@ fn start(
     start_others(spank, step, requested);
 }
 
-/// Whether the command of `job` is one of a runtime. Most tasks are not, and then nothing else of
-/// the command is examined.
-fn is_runtime(job: &dyn Job, settings: &Settings) -> bool {
-    job.command().first().is_some_and(|program| launch::is_runtime(program, &settings.runtimes))
+/// Whether this is a command of a runtime. Most tasks are not, and then nothing else of the command
+/// is examined.
+fn is_runtime(command: &[&[u8]], settings: &Settings) -> bool {
+    command.first().is_some_and(|program| launch::is_runtime(program, &settings.runtimes))
 }
 
 /// Decides on a command of a runtime.

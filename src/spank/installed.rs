@@ -42,6 +42,10 @@ pub(crate) fn is_installed(part: Component) -> bool {
 /// Why `part` cannot be used; `None` if it can.
 pub(crate) fn missing(part: Component) -> Option<String> {
     let (name, seen) = status_of(part);
+    // Only a reason needs the path.
+    if matches!(seen, Status::Good) {
+        return None;
+    }
     seen.reason(&installed(name))
 }
 

@@ -64,19 +64,24 @@ pub(crate) fn find(names: &[String], path: &[u8]) -> Vec<Located> {
         .split(|byte| *byte == b':')
         .filter(|entry| entry.starts_with(b"/") && !is_shims(entry))
         .collect();
+    let in_path: Vec<usize> = entries.iter().filter_map(|entry| system_index(entry)).collect();
     let mut found: Vec<Located> = names
         .iter()
         .enumerate()
         .filter_map(|(number, name)| {
-            let (directory, file) = in_system(name, &entries)?;
+            let (directory, file) = in_system(name, &in_path)?;
             Some((number, directory.as_bytes().to_vec(), file))
         })
         .collect();
     let missing: Vec<usize> =
         (0..names.len()).filter(|name| !found.iter().any(|(one, ..)| one == name)).collect();
+    // Most tasks find all runtimes in the system's directories.
+    if missing.is_empty() {
+        return found;
+    }
     let others: Vec<&[u8]> =
         entries.into_iter().filter(|entry| system_index(entry).is_none()).collect();
-    if !missing.is_empty() && !others.is_empty() {
+    if !others.is_empty() {
         found.extend(find_in_others(names, &missing, &others));
         found.sort_by_key(|(number, ..)| *number);
     }
@@ -90,9 +95,9 @@ fn system_index(entry: &[u8]) -> Option<usize> {
     SYSTEM.iter().position(|directory| directory.as_bytes() == entry)
 }
 
-/// The first of the system's directories that is in `PATH` and has this runtime.
-fn in_system(name: &str, entries: &[&[u8]]) -> Option<(&'static str, File)> {
-    let in_path: Vec<usize> = entries.iter().filter_map(|entry| system_index(entry)).collect();
+/// The first of the system's directories that has this runtime. Only those with an index in `in_path`
+/// count.
+fn in_system(name: &str, in_path: &[usize]) -> Option<(&'static str, File)> {
     SYSTEM.iter().enumerate().filter(|(number, _)| in_path.contains(number)).find_map(
         |(number, directory)| {
             let seen = system_status(name, number)

@@ -66,7 +66,7 @@ const MAX_VARIABLE: usize = 32 * 4096 - 1;
 /// The full path of the file or directory `name` in [`DIRECTORY`].
 #[must_use]
 pub fn installed(name: &str) -> String {
-    format!("{DIRECTORY}/{name}")
+    [DIRECTORY, "/", name].concat()
 }
 
 /// A change of one environment variable.
@@ -163,17 +163,21 @@ fn in_front(path: &[u8], shims: &[String]) -> Option<Vec<u8>> {
 /// directory.
 #[must_use]
 pub fn without_shims(path: &[u8]) -> Option<Vec<u8>> {
-    let rest: Vec<&[u8]> =
-        path.split(|byte| *byte == b':').filter(|entry| !is_shims(entry)).collect();
+    let entries = || path.split(|byte| *byte == b':');
+    // Most tasks inherit no shims.
+    if !entries().any(is_shims) {
+        return Some(path.to_vec());
+    }
+    let rest: Vec<&[u8]> = entries().filter(|entry| !is_shims(entry)).collect();
     (!rest.is_empty()).then(|| rest.join(&b':'))
 }
 
 /// Whether an entry of `PATH` is a directory of shims. Slashes at its end are ignored.
 #[must_use]
 pub fn is_shims(entry: &[u8]) -> bool {
-    let end = entry.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
-    let name = entry.get(..end).unwrap_or_default();
-    let name = name.strip_prefix(DIRECTORY.as_bytes()).and_then(|name| name.strip_prefix(b"/"));
+    let Some(name) = entry.strip_prefix(DIRECTORY.as_bytes()) else { return false };
+    let end = name.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let name = name.get(..end).unwrap_or_default().strip_prefix(b"/");
     match name.and_then(|name| name.strip_prefix(SHIMS.as_bytes())) {
         Some([]) => true,
         Some([b'-', rest @ ..]) => !rest.is_empty() && !rest.contains(&b'/'),
