@@ -32,11 +32,6 @@ pub(crate) fn remove(spank: &dyn Spank) {
     apply(spank, Nested::Off, &[], b"");
 }
 
-/// Whether the environment has variables that [`remove`] would change.
-pub(crate) fn is_inherited(spank: &dyn Spank) -> bool {
-    !nested::changes(Nested::Off, &[], b"", &|name: &str| spank.variable(name)).is_empty()
-}
-
 /// Why `nested=` has no effect on this node; `None` if its component is installed, or with
 /// `nested=off`.
 pub(crate) fn missing(spank: &dyn Spank, nested: Nested) -> Option<String> {

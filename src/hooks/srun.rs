@@ -33,16 +33,10 @@ impl SrunOption {
 /// invalid.
 pub(crate) fn run(spank: &dyn Spank, settings: Option<&Settings>) {
     let words = spank.command_line();
-    name_programs(spank, &words, settings);
-    uncover(spank, &words);
-}
-
-/// Removes the shims if an option requires it.
-fn uncover(spank: &dyn Spank, words: &[Vec<u8>]) {
-    if !nested::is_inherited(spank) {
-        return;
-    }
-    if [BROADCAST, CONTAINER].iter().any(|option| option.is_used(spank, words)) {
+    let in_container = CONTAINER.is_used(spank, &words);
+    name_programs(spank, &words, settings.filter(|_| !in_container));
+    // Without these options, srun does not even search its environment for the shims.
+    if in_container || BROADCAST.is_used(spank, &words) {
         nested::remove(spank);
     }
 }
@@ -51,10 +45,9 @@ fn uncover(spank: &dyn Spank, words: &[Vec<u8>]) {
 /// the path of the copy. A cli_filter plugin can add `--bcast` later, so the names are passed even
 /// without it.
 ///
-/// The names are not passed with `--container`: the tasks in a container are left alone, and Slurm
+/// `settings` are `None` with `--container`, too: the tasks in a container are left alone, and Slurm
 /// 21.08 and 22.05 would write the variable into the bundle.
 fn name_programs(spank: &dyn Spank, words: &[Vec<u8>], settings: Option<&Settings>) {
-    let settings = settings.filter(|_| !CONTAINER.is_used(spank, words));
     let names = settings.and_then(|settings| broadcast::names(words, &settings.runtimes));
     let done = match names {
         Some(names) => spank.set_variable(PROGRAM, &names),

@@ -165,7 +165,7 @@ impl Settings {
             on_miss: OnMiss::Pull,
             wait: None,
             nested: Nested::Path,
-            runtimes: RUNTIMES.map(str::to_owned).to_vec(),
+            runtimes: RUNTIMES.iter().map(|name| (*name).to_owned()).collect(),
             untrusted: Untrusted::Refuse,
             lookup_timeout: Some(LOOKUP_TIMEOUT),
             syslog: Syslog::Facility(DEFAULT_FACILITY),
@@ -285,6 +285,10 @@ fn text(bytes: &[u8]) -> Result<&str, Error> {
 /// Splits `[LAYOUT=]DIR[:[LAYOUT=]DIR…]`. A colon after a backslash is part of the path.
 #[must_use]
 pub fn split_roots(value: &str) -> Vec<String> {
+    // Most sites have one root.
+    if !value.contains(':') {
+        return vec![value.to_owned()];
+    }
     let mut roots = vec![String::new()];
     let mut characters = value.chars().peekable();
     while let Some(character) = characters.next() {

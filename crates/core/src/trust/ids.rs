@@ -31,14 +31,16 @@ pub fn read_overflow_id() {
 fn overflow() -> u32 {
     static ID: OnceLock<u32> = OnceLock::new();
     *ID.get_or_init(|| {
-        read(OVERFLOW).and_then(|text| text.trim().parse().ok()).unwrap_or(DEFAULT_OVERFLOW)
+        read(OVERFLOW, &mut [0; 16])
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(DEFAULT_OVERFLOW)
     })
 }
 
 /// Whether this ID may stand for an owner that the namespace does not map.
 pub(super) fn may_be_unmapped(uid: u32) -> bool {
     // A namespace can be entered at any time, so the map is read each time.
-    is_unmapped(uid, overflow(), || read(MAP))
+    is_unmapped(uid, overflow(), || read(MAP, &mut [0; 4096]))
 }
 
 fn is_unmapped(uid: u32, overflow: u32, map: impl FnOnce() -> Option<String>) -> bool {
@@ -52,11 +54,10 @@ fn maps_all(map: &str) -> bool {
     map.lines().map(|line| count(line).unwrap_or_default()).sum::<u64>() >= ALL
 }
 
-/// The content of a short file under `/proc`.
-fn read(path: &str) -> Option<String> {
-    let mut bytes = [0; 4096];
-    let length = File::open(path).ok()?.read(&mut bytes).ok()?;
-    let text = bytes.get(..length)?;
+/// The content of a file under `/proc` that is not longer than `buffer`.
+fn read(path: &str, buffer: &mut [u8]) -> Option<String> {
+    let length = File::open(path).ok()?.read(buffer).ok()?;
+    let text = buffer.get(..length)?;
     Some(String::from_utf8_lossy(text).into_owned())
 }
 
@@ -101,8 +102,10 @@ mod tests {
 
     #[test]
     fn the_kernel_says_both() {
-        assert!(read(super::OVERFLOW).unwrap().trim().parse::<u32>().is_ok());
-        assert!(read(super::MAP).unwrap().split_whitespace().count().is_multiple_of(3));
-        assert_eq!(read("/proc/self/nothing"), None);
+        assert!(read(super::OVERFLOW, &mut [0; 16]).unwrap().trim().parse::<u32>().is_ok());
+        assert!(
+            read(super::MAP, &mut [0; 4096]).unwrap().split_whitespace().count().is_multiple_of(3)
+        );
+        assert_eq!(read("/proc/self/nothing", &mut [0; 16]), None);
     }
 }
