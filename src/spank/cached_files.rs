@@ -36,12 +36,12 @@ pub(crate) fn cached_attributes(file: &File) -> io::Result<Attributes> {
     query(file).and_then(|found| attributes(&found))
 }
 
-/// The attributes of an open directory on a local disk. Fails if its file system may wait even to open
-/// a cached file. statfs(2) would query a network file system, so it is called only if there is a
+/// The attributes of an open file or directory on a local disk. Fails if its file system may wait even
+/// to open a cached file. statfs(2) would query a network file system, so it is called only if there is a
 /// disk.
-pub(crate) fn local_attributes(directory: &File) -> io::Result<Attributes> {
-    let found = query(directory)?;
-    match found.stx_dev_major != 0 && LOCAL.contains(&fstatfs(directory)?.f_type) {
+pub(crate) fn local_attributes(file: &File) -> io::Result<Attributes> {
+    let found = query(file)?;
+    match found.stx_dev_major != 0 && LOCAL.contains(&fstatfs(file)?.f_type) {
         true => attributes(&found),
         false => Err(ErrorKind::Unsupported.into()),
     }
@@ -77,7 +77,7 @@ pub(crate) fn read_cached(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::{cached_attributes, local_attributes, open_cached, open_cached_at, read_cached};
     use rustix::fs::{Advice, fadvise};
     use std::ffi::{CString, c_int};
@@ -91,7 +91,7 @@ mod tests {
     const READ: c_int = libc::O_RDONLY | libc::O_CLOEXEC;
 
     /// A new directory below the build directory, and a handle of it.
-    fn directory(name: &str) -> (PathBuf, File) {
+    pub(crate) fn directory(name: &str) -> (PathBuf, File) {
         let program = std::env::current_exe().unwrap();
         let path = program.with_file_name(format!("cached-{name}-{}", std::process::id()));
         fs::create_dir(&path).unwrap();

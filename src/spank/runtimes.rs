@@ -2,13 +2,14 @@
 //!
 //! slurmstepd searches the system's own directories once, before it forks the tasks, so that on
 //! most nodes a task makes no file system call. Other directories are searched by the task, as the
-//! user, in a helper process: a directory on a hung file server delays the task briefly and counts
-//! as having no runtime.
+//! user. If the kernel's caches do not suffice, this takes a helper process: a directory on a hung
+//! file server delays the task briefly and counts as having no runtime.
 
-use crate::spank::{may_execute, within};
+use crate::spank::{local_attributes, may_execute, open_cached, within};
 use sifcache_core::nested::is_shims;
 use std::ffi::{CString, OsStr};
-use std::fs;
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
@@ -119,17 +120,13 @@ fn system_status(name: &str, index: usize) -> Option<Status> {
 /// For each missing name, the first of the other directories that has it.
 #[inline(never)]
 fn find_in_others(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec<Located> {
+    let mut found = Vec::new();
+    if search(names, missing, entries, &cached_status_in, &mut |one| found.push(one)).is_some() {
+        return found;
+    }
     let look = |report: &mut dyn FnMut(Located)| {
-        for number in missing {
-            let Some(name) = names.get(*number) else { continue };
-            let found = entries.iter().find_map(|directory| {
-                let file = usable(directory, name, status_in(directory, name))?;
-                Some((*number, directory.to_vec(), file))
-            });
-            if let Some(found) = found {
-                report(found);
-            }
-        }
+        let status = |directory: &[u8], name: &str| Some(status_in(directory, name));
+        let _ = search(names, missing, entries, &status, report);
     };
     let (found, all) = within(TIMEOUT, &look);
     if !all {
@@ -141,16 +138,53 @@ fn find_in_others(names: &[String], missing: &[usize], entries: &[&[u8]]) -> Vec
     found
 }
 
+/// Reports the first directory of each missing name. `None` if `status` does not know what a
+/// directory holds.
+fn search(
+    names: &[String],
+    missing: &[usize],
+    entries: &[&[u8]],
+    status: &dyn Fn(&[u8], &str) -> Option<Status>,
+    report: &mut dyn FnMut(Located),
+) -> Option<()> {
+    for number in missing {
+        let Some(name) = names.get(*number) else { continue };
+        for directory in entries {
+            if let Some(file) = usable(directory, name, status(directory, name)?) {
+                report((*number, directory.to_vec(), file));
+                break;
+            }
+        }
+    }
+    Some(())
+}
+
+/// What the directory holds under this name, as far as the kernel can tell without waiting: that
+/// there is no such file, or that it is a program on a local disk.
+fn cached_status_in(directory: &[u8], name: &str) -> Option<Status> {
+    let path = CString::new([directory, b"/", name.as_bytes()].concat()).ok()?;
+    match open_cached(&path, libc::O_PATH | libc::O_CLOEXEC) {
+        Ok(file) => {
+            local_attributes(&file).ok()?;
+            let seen = status_of(&file.metadata().ok()?);
+            (seen != Status::Restricted).then_some(seen)
+        }
+        Err(error) => (error.kind() == ErrorKind::NotFound).then_some(Status::Absent),
+    }
+}
+
 /// What the directory holds under this name.
 fn status_in(directory: &[u8], name: &str) -> Status {
     let path = Path::new(OsStr::from_bytes(directory)).join(name);
-    match fs::metadata(path) {
-        Ok(metadata) if metadata.is_file() => match metadata.permissions().mode() & 0o111 {
-            0 => Status::Absent,
-            0o111 => Status::Program((metadata.dev(), metadata.ino())),
-            _ => Status::Restricted,
-        },
-        _ => Status::Absent,
+    fs::metadata(path).map_or(Status::Absent, |metadata| status_of(&metadata))
+}
+
+fn status_of(metadata: &Metadata) -> Status {
+    match metadata.permissions().mode() & 0o111 {
+        _ if !metadata.is_file() => Status::Absent,
+        0 => Status::Absent,
+        0o111 => Status::Program((metadata.dev(), metadata.ino())),
+        _ => Status::Restricted,
     }
 }
 
@@ -173,7 +207,8 @@ fn to_path(path: &CString) -> &Path {
 
 #[cfg(test)]
 mod tests {
-    use super::{find, search_system_directories, system_index};
+    use super::Status::{self, Absent};
+    use super::{cached_status_in, find, search_system_directories, status_in, system_index};
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
@@ -189,11 +224,53 @@ mod tests {
         let root = root.to_str().unwrap();
         let path = path.replace('R', root);
         let found = find(&names, path.as_bytes());
+        assert_ways_agree(&names, path.as_bytes());
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(root, "R");
         found
             .into_iter()
             .map(|(number, directory, _)| (names[number].clone(), text(directory)))
             .collect()
+    }
+
+    /// The kernel's caches, if they suffice, have the same result as the directories themselves.
+    fn assert_ways_agree(names: &[String], path: &[u8]) {
+        for (name, directory) in
+            names.iter().flat_map(|name| path.split(|b| *b == b':').map(move |one| (name, one)))
+        {
+            if let Some(seen) = cached_status_in(directory, name) {
+                assert_eq!(seen, status_in(directory, name), "{name} in {directory:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_certain_from_the_kernels_caches() {
+        let directory = crate::spank::cached_files::tests::directory("runtimes").0;
+        for (name, mode) in [("everybody", 0o755), ("group", 0o750), ("nobody", 0o644)] {
+            program(&directory.join(name), mode);
+        }
+        symlink("everybody", directory.join("link")).unwrap();
+        symlink("none", directory.join("dangling")).unwrap();
+        // The kernel knows that a name is absent only after it has looked for it.
+        assert!(fs::metadata(directory.join("none")).is_err());
+        let path = directory.as_os_str().as_encoded_bytes();
+        let of = |name| cached_status_in(path, name);
+        let is_local = crate::spank::local_attributes(&fs::File::open(&directory).unwrap()).is_ok();
+        let everybody = status_in(path, "everybody");
+        assert!(matches!(everybody, Status::Program(_)));
+        for (name, seen) in [("everybody", everybody), ("link", everybody), ("nobody", Absent)] {
+            assert_eq!(of(name), is_local.then_some(seen), "{name}");
+        }
+        for name in ["none", "dangling"] {
+            assert_eq!(of(name), Some(Absent), "{name}");
+        }
+        // Whether the user may execute it is not cached.
+        assert_eq!(of("group"), None);
+        fs::remove_dir_all(&directory).unwrap();
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+        program(&memory.path().join("everybody"), 0o755);
+        let path = memory.path().as_os_str().as_encoded_bytes();
+        assert_eq!(cached_status_in(path, "everybody"), None, "not on a local disk");
     }
 
     #[test]
