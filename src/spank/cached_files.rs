@@ -14,6 +14,11 @@ use std::os::fd::AsFd;
 /// own files. NFS queries its server, and cluster file systems take a lock.
 const LOCAL: [FsWord; 2] = [0xef53 /* ext2, ext3, ext4 */, 0x5846_5342 /* XFS */];
 
+/// The major numbers of devices whose content may be on a file server: Linux,
+/// `Documentation/admin-guide/devices.txt`. To read a file, the kernel may have to read first where
+/// its content is, and `RWF_NOWAIT` waits for that.
+const REMOTE: [u32; 2] = [7 /* loop */, 43 /* nbd */];
+
 /// Opens a file by its path: openat2(2). Fails with `EAGAIN` if the kernel would have to ask a file
 /// system for a name, and with another error on Linux before 5.12, which cannot tell.
 pub(crate) fn open_cached(path: &CStr, flags: c_int) -> io::Result<File> {
@@ -36,12 +41,13 @@ pub(crate) fn cached_attributes(file: &File) -> io::Result<Attributes> {
     query(file).and_then(|found| attributes(&found))
 }
 
-/// The attributes of an open file or directory on a local disk. Fails if its file system may wait even
-/// to open a cached file. statfs(2) would query a network file system, so it is called only if there is a
-/// disk.
+/// The attributes of an open file or directory on a local disk. Fails if its file system may wait
+/// even to open a cached file. statfs(2) would query a network file system, so it is called only if
+/// there is a disk.
 pub(crate) fn local_attributes(file: &File) -> io::Result<Attributes> {
     let found = query(file)?;
-    match found.stx_dev_major != 0 && LOCAL.contains(&fstatfs(file)?.f_type) {
+    let is_disk = found.stx_dev_major != 0 && !REMOTE.contains(&found.stx_dev_major);
+    match is_disk && LOCAL.contains(&fstatfs(file)?.f_type) {
         true => attributes(&found),
         false => Err(ErrorKind::Unsupported.into()),
     }
@@ -86,6 +92,7 @@ pub(super) mod tests {
     use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     use std::path::{Path, PathBuf};
+    use std::process::Command;
 
     const DIRECTORY: c_int = libc::O_PATH | libc::O_DIRECTORY | libc::O_CLOEXEC;
     const READ: c_int = libc::O_RDONLY | libc::O_CLOEXEC;
@@ -144,6 +151,33 @@ pub(super) mod tests {
         for other in ["/proc", "/sys", "/dev"] {
             assert!(local_attributes(&opened(Path::new(other))).is_err(), "{other}");
         }
+    }
+
+    /// Its file may be on a file server that hangs.
+    #[test]
+    fn a_loop_device_is_not_local() {
+        let (path, _) = directory("loop");
+        let made = path.clone();
+        // Only the namespace of this thread has the mount.
+        let thread = std::thread::spawn(move || {
+            // SAFETY: the call takes an integer and changes only the namespace of this thread.
+            if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
+                return None;
+            }
+            let script = "mount --make-rprivate / && truncate -s 1M file && mkfs.ext4 -qF file && \
+                          mkdir on && mount -o loop file on";
+            let shell = Command::new("sh").args(["-c", script]).current_dir(&made).output();
+            shell.unwrap().status.success().then(|| {
+                let mounted = opened(&made.join("on"));
+                assert_eq!(rustix::fs::fstatfs(&mounted).unwrap().f_type, super::LOCAL[0]);
+                local_attributes(&mounted).is_ok()
+            })
+        });
+        match thread.join().unwrap() {
+            None => eprintln!("skipped: no permission to mount a loop device"),
+            Some(is_local) => assert!(!is_local),
+        }
+        fs::remove_dir_all(&path).unwrap();
     }
 
     /// A file of several pages, of which the first ones or none are in memory.
