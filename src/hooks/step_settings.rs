@@ -23,8 +23,7 @@ impl StepSettings {
         Some(Self { settings, arguments: arguments.join(&b' ') })
     }
 
-    /// Whether these settings come from `arguments`. With an argument that contains a blank, this is
-    /// false.
+    /// Whether these settings come from `arguments`. False if one of `arguments` contains a blank.
     fn are_from(&self, arguments: &[&[u8]]) -> bool {
         self.arguments.split(|byte| *byte == b' ').eq(arguments.iter().copied())
     }
@@ -73,7 +72,12 @@ pub(crate) fn keep(spank: &dyn Spank, settings: Settings) {
     if cfg!(all(watched_memory, not(test))) {
         return;
     }
-    let arguments = spank.arguments().join(&b' ');
+    let arguments = spank.arguments();
+    // Joined with the others, an argument with a blank would look like two.
+    if arguments.iter().any(|argument| argument.contains(&b' ')) {
+        return;
+    }
+    let arguments = arguments.join(&b' ');
     KEPT.with(|kept| kept.keep(StepSettings { settings, arguments }));
 }
 
@@ -144,6 +148,8 @@ mod tests {
             assert!(!is_kept(), "{context:?}");
         }
         init(Context::Remote, &[ROOT, "on_mis=fail"]);
+        assert!(!is_kept());
+        init(Context::Remote, &["image_root=/no where", "on_miss=fail"]);
         assert!(!is_kept());
         init(Context::Remote, &[ROOT, "on_miss=fail"]);
         let arguments = [ROOT.as_bytes(), b"on_miss=fail"];
