@@ -6,7 +6,7 @@
 //! | `handle.rs` | calls to Slurm, through `slurm_spank::spank_sys` |
 //! | `argv.rs` | reads C string arrays and replaces an entry |
 //! | `allocator.rs` | strings that Slurm can free |
-//! | `cached_files.rs` | opens and reads files without waiting for a disk |
+//! | `cached_files.rs` | opens and reads files from the kernel's caches |
 //! | `container.rs` | whether the step runs in a container |
 //! | `environment.rs`, `found_variables.rs` | the task's environment |
 //! | `arena.rs` | memory of the plugin's own, for tasks close to a memory limit |

@@ -49,7 +49,8 @@ impl Kept {
 }
 
 /// The settings for the tasks of slurmstepd. A static is not dropped when the library is unloaded, but
-/// its memory is from the arena (`spank/arena.rs`), which is unloaded too.
+/// its memory is from the arena (`spank/arena.rs`), which is unloaded too. Only settings that are too
+/// long for the arena stay in memory.
 #[cfg(not(test))]
 static KEPT: Kept = Kept::new();
 

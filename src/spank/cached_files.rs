@@ -1,5 +1,5 @@
 //! Opens and reads files of which the kernel has cached the names and content, without waiting for a
-//! disk or a file server.
+//! file server.
 
 use rustix::fs::{AtFlags, CWD, FsWord, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::fs::{fstatfs, openat2, statx};
@@ -15,8 +15,8 @@ use std::os::fd::AsFd;
 const LOCAL: [FsWord; 2] = [0xef53 /* ext2, ext3, ext4 */, 0x5846_5342 /* XFS */];
 
 /// The major numbers of devices whose content may be on a file server: Linux,
-/// `Documentation/admin-guide/devices.txt`. To read a file, the kernel may have to read first where
-/// its content is, and `RWF_NOWAIT` waits for that.
+/// `Documentation/admin-guide/devices.txt`. If the content of a file is not cached, the file system
+/// may first have to read where on the device it is, and `RWF_NOWAIT` waits for that.
 const REMOTE: [u32; 2] = [7 /* loop */, 43 /* nbd */];
 
 /// Opens a file by its path: openat2(2). Fails with `EAGAIN` if the kernel would have to ask a file
@@ -77,7 +77,8 @@ fn attributes(found: &Statx) -> io::Result<Attributes> {
 }
 
 /// Reads the start of a file: preadv2(2). Returns the number of bytes that were in the page cache, at
-/// most the length of `buffer`; fails with `EAGAIN` if there were none.
+/// most the length of `buffer`; fails with `EAGAIN` if there were none. The kernel then starts to read
+/// ahead, for which it may have to wait for the disk: see [`REMOTE`].
 pub(crate) fn read_cached(file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     Ok(preadv2(file, &mut [IoSliceMut::new(buffer)], 0, ReadWriteFlags::NOWAIT)?)
 }

@@ -2,8 +2,9 @@
 //!
 //! A helper process protects a launch from a file server that does not answer, but its start and its
 //! end take longer than the whole lookup. It is not needed for an image root on a disk of the node
-//! whose names and first pages are cached: the calls of this module fail instead of waiting. They
-//! give an answer only if the result is certain; in every other case, the helper process decides.
+//! whose names and first pages are cached: the calls of this module fail instead of waiting for a
+//! file server. They give an answer only if the result is certain; in every other case, the helper
+//! process decides.
 //!
 //! Even to open a cached file, NFS queries its server, and cluster file systems such as GFS2 take a
 //! lock. So the root must be on a file system of which this is not true.
@@ -21,7 +22,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// System calls that fail instead of waiting for a disk or a file server.
+/// System calls that answer from the kernel's caches, and fail instead of waiting for a file server.
 #[derive(Debug, Clone, Copy)]
 pub struct CachedCalls {
     /// Opens the file with this absolute path: openat2(2) with `RESOLVE_CACHED`.
@@ -30,7 +31,7 @@ pub struct CachedCalls {
     /// file system of the directory: `RESOLVE_NO_XDEV`.
     pub relative: SystemCalls,
     /// The attributes of an open directory. An error unless its file system opens cached files without
-    /// waiting.
+    /// waiting, and is on a disk of this node.
     pub local_attributes: fn(directory: &File) -> io::Result<Attributes>,
     /// Reads the start of a file: preadv2(2) with `RWF_NOWAIT`.
     pub read_start: fn(file: &File, buffer: &mut [u8]) -> io::Result<usize>,
