@@ -11,7 +11,7 @@
 #include "rounds.h"
 #include "steps.h"
 
-enum { MOST = 16 };
+enum { MOST = 32 };
 static struct line lines[MOST];
 static int line_count, runs = 200, round_count, with_instructions;
 
@@ -22,7 +22,7 @@ static void usage(FILE *to)
 	      "prints JSON: microseconds (median, 10th and 90th percentile), page faults and\n"
 	      "system calls of each stage, and the image in the resulting command. The plugins\n"
 	      "take turns, each time in a new process.\n\n"
-	      "  --plugin LINE    a file and its arguments, as in plugstack.conf; up to 16\n"
+	      "  --plugin LINE    a file and its arguments, as in plugstack.conf; up to 32\n"
 	      "  --runs N         number of timed lifetimes of each plugin (200)\n"
 	      "  --rounds N       instead: N lifetimes of one plugin in one process; prints the\n"
 	      "                   size of the process before and after; status 1 if the number of\n"
