@@ -119,6 +119,9 @@ static int look_up_cached(const struct words *words)
 	const char *name = split(words->image, directory);
 	if (!name || strlen(words->root) >= sizeof above)
 		return 1;
+	struct statfs system;
+	int root = attributes_of(cached(AT_FDCWD, words->root, DIRECTORY, 0));
+	fstatfs(root, &system);
 	strcpy(above, words->root);
 	for (char *end; (end = strrchr(above, '/'));) {
 		end[end == above] = 0;
@@ -126,9 +129,6 @@ static int look_up_cached(const struct words *words)
 		if (end == above)
 			break;
 	}
-	struct statfs system;
-	int root = attributes_of(cached(AT_FDCWD, words->root, DIRECTORY, 0));
-	fstatfs(root, &system);
 	int inside = attributes_of(cached(root, directory, DIRECTORY, RESOLVE_NO_XDEV));
 	int file = attributes_of(cached(inside, name, FILE_FLAGS, RESOLVE_NO_XDEV));
 	struct iovec part = { start, sizeof start };

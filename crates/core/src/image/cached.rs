@@ -60,15 +60,16 @@ impl Cached {
             let opened = open(directory, calls);
             opened.and_then(|file| attributes(&file)).is_ok_and(|found| trust::lets_pass(&found))
         };
+        // The root comes first: on a file server, nothing else is tried.
+        let root = match open(&path, calls) {
+            Ok(file) => Some(Directory::known(&(calls.local_attributes)(&file).ok()?, file)),
+            Err(error) if is_absent(&error) => None,
+            Err(_) => return None,
+        };
         if untrusted == Untrusted::Refuse && !path.ancestors().skip(1).all(is_passable) {
             return None;
         }
-        let file = match open(&path, calls) {
-            Ok(file) => file,
-            Err(error) if is_absent(&error) => return Some(Entered::Missing),
-            Err(_) => return None,
-        };
-        let root = Directory::known(&(calls.local_attributes)(&file).ok()?, file);
+        let Some(root) = root else { return Some(Entered::Missing) };
         let tree = Tree::new(root, untrusted, calls.relative, attributes);
         Some(Entered::Root(Self { tree, calls }))
     }
