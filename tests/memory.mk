@@ -9,12 +9,14 @@ HOST_TRIPLE = $(shell rustc -vV | sed -n 's/^host: //p')
 # the sanitizer, because both must match. The build has its own directory: with RUSTC_BOOTSTRAP the
 # build scripts and procedural macros differ, and would replace those of other builds.
 ASAN_RUNTIME = $(wildcard $(shell rustc --print target-libdir)/librustc-*_rt.asan.a)
-# A helper process shares the memory of its parent, and both would take frames from the same fake
-# stack at the same time. The sanitizer then reports the use of a frame after its function returned.
-ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) ASAN_OPTIONS=detect_stack_use_after_return=0 \
+ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) \
 	RUSTFLAGS='--cfg watched_memory -Zsanitizer=address -Zrandomize-layout -Zextra-const-ub-checks' \
 	CFLAGS='-O1 -g -Wl,--whole-archive,$(ASAN_RUNTIME),--no-whole-archive -lm' \
 	$(CARGO) test --quiet --locked --target-dir $(TARGET)/asan --target $(HOST_TRIPLE)
+# A helper process shares the memory of its parent, and with it the frames that the sanitizer keeps for
+# a thread. If both call functions at the same moment, it reports an error that is none. Such a report
+# does not repeat, but that of an error of ours does.
+again = $(1) || $(1) || $(1)
 # These tests are skipped, because the sanitizer's runtime handles signals itself, and does not
 # start under such limits.
 ASAN_SKIP := --skip inherited::limits --skip inherited::signals --skip inherited::one_further_descriptor
@@ -25,8 +27,8 @@ asan: tools
 	@[ -n '$(ASAN_RUNTIME)' ] || { echo 'this Rust toolchain has no address sanitizer' >&2; exit 1; }
 	@$(ASAN_TEST) --lib -- --ignored spank::argv::tests::the_memory_checker_is_active 2>&1 | grep -q 'heap-buffer-overflow' || { \
 		echo 'the address sanitizer does not report an error that it must report' >&2; exit 1; }
-	$(ASAN_TEST) --lib
-	$(ASAN_TEST) --test host -- --include-ignored memory::
+	$(call again,$(ASAN_TEST) --lib)
+	$(call again,$(ASAN_TEST) --test host -- --include-ignored memory::)
 	$(if $(ASAN_SHIM),$(ASAN_TEST) --test shim -- $(ASAN_SKIP))
 
 ## make valgrind                      the plugin under valgrind; takes some minutes
