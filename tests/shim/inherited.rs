@@ -64,7 +64,11 @@ fn only_the_helper_process_was_waited_for() {
     let alone = site.call(&HIT).settings(Some(&settings));
     let alone = alone.is_bare_with_image(IMAGE);
     assert_eq!(alone.reported("waited for"), ["0"]);
-    let with_helper = site.call(&HIT).is_bare_with_image(IMAGE);
+    // A lookup in a root that is a link always takes a helper process.
+    std::os::unix::fs::symlink("roots", site.path("linked")).unwrap();
+    let settings = site.settings().replace(&site.text("roots"), &site.text("linked"));
+    let with_helper = site.call(&HIT).settings(Some(&settings));
+    let with_helper = with_helper.is_bare_with(IMAGE, &site.text("linked/o/i:1"));
     assert_ne!(with_helper.reported("waited for"), ["0"]);
 }
 
