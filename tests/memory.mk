@@ -13,9 +13,9 @@ ASAN_TEST = RUSTC_BOOTSTRAP=1 SLURM_VERSION=$(ANY_RELEASE) \
 	RUSTFLAGS='--cfg watched_memory -Zsanitizer=address -Zrandomize-layout -Zextra-const-ub-checks' \
 	CFLAGS='-O1 -g -Wl,--whole-archive,$(ASAN_RUNTIME),--no-whole-archive -lm' \
 	$(CARGO) test --quiet --locked --target-dir $(TARGET)/asan --target $(HOST_TRIPLE)
-# A helper process shares the memory of its parent, and with it the frames that the sanitizer keeps for
-# a thread. If both call functions at the same moment, it reports an error that is none. Such a report
-# does not repeat, but that of an error of ours does.
+# A helper process shares its parent's memory, and with it the stack frames that the sanitizer keeps
+# for each thread. If both call functions at the same moment, the sanitizer may report a false error.
+# A false error rarely repeats; a real one always does.
 again = $(1) || $(1) || $(1)
 # These tests are skipped, because the sanitizer's runtime handles signals itself, and does not
 # start under such limits.
