@@ -23,9 +23,12 @@
 //! skips the child.
 
 mod child_setup;
+#[cfg_attr(watched_memory, path = "helper_process/clone_in_thread.rs")]
+mod clone;
 mod stack;
 
 use child_setup::{leave_files, set_process_name};
+use clone::{Starter, clone};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use stack::Stack;
@@ -35,7 +38,6 @@ use std::fs;
 use std::io;
 use std::mem;
 use std::panic::{self, AssertUnwindSafe};
-use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize};
 use std::thread;
@@ -109,6 +111,7 @@ pub(crate) struct Exiting {
     alive: *mut AtomicI32,
     /// The child runs to its end. Otherwise it was killed, and may still block in the kernel.
     runs: bool,
+    starter: Starter,
 }
 
 impl<'a, T> HelperProcess<'a, T> {
@@ -125,13 +128,11 @@ impl<'a, T> HelperProcess<'a, T> {
         };
         let shared = Box::into_raw(Box::new(shared));
         let flags = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_CHILD_CLEARTID;
-        let unused = ptr::null_mut::<c_void>();
         // SAFETY: the stack belongs to the child alone. The stack and `alive` remain valid until the
         // child has exited, and `shared` until it has done its work. Until then this thread only
         // waits.
-        let pid = unsafe {
-            libc::clone(child_main::<T>, stack.top(), flags, shared.cast(), unused, unused, alive)
-        };
+        let (pid, starter) =
+            unsafe { clone(child_main::<T>, stack.top(), flags, shared.cast(), alive) };
         let Some(pid) = Pid::from_raw(pid.max(0)) else {
             let error = io::Error::last_os_error();
             // SAFETY: `shared` comes from a box, and no child uses it.
@@ -141,7 +142,7 @@ impl<'a, T> HelperProcess<'a, T> {
             stack.release();
             return Err(error);
         };
-        let exiting = Exiting { pid, stack: Some(stack), alive, runs: false };
+        let exiting = Exiting { pid, stack: Some(stack), alive, runs: false, starter };
         Ok(Self { shared, exiting })
     }
 
@@ -235,6 +236,7 @@ impl Exiting {
 
 impl Drop for Exiting {
     fn drop(&mut self) {
+        self.starter.wait();
         self.reap();
         if let Some(stack) = self.stack.take() {
             stack.release();
@@ -253,8 +255,7 @@ fn wait(alive: &AtomicI32, time: Duration) -> Duration {
         tv_nsec: time.subsec_nanos().into(),
     };
     // SAFETY: the kernel only reads the counter and the time. The futex is shared, not private,
-    // because for CLONE_CHILD_CLEARTID the kernel wakes waiters on a shared futex. The address
-    // sanitizer keeps frames of functions such as rustix's in memory that the child uses, too.
+    // because for CLONE_CHILD_CLEARTID the kernel wakes waiters on a shared futex.
     let woken = unsafe {
         let (address, wait) = (alive.as_ptr(), libc::FUTEX_WAIT);
         libc::syscall(libc::SYS_futex, address, wait, 1, &raw const limit)

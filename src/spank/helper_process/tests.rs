@@ -1,5 +1,6 @@
 use super::child_setup::{close_each_file, copy_files};
 use super::{within, within_and_exiting};
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::panic;
 use std::path::Path;
@@ -158,4 +159,36 @@ fn many_at_once() {
         }
     };
     thread::scope(|scope| (0..4).for_each(|thread| _ = scope.spawn(move || all(thread))));
+}
+
+/// A memory checker must tell a helper process from its parent, although both call functions.
+#[test]
+fn the_parent_and_the_child_call_functions_at_the_same_time() {
+    fn frames(depth: u32, seen: &[u32; 8]) -> u32 {
+        let mut own = *seen;
+        own[depth as usize % 8] += depth;
+        if depth == 0 { own.iter().sum() } else { frames(depth - 1, black_box(&own)) }
+    }
+    let work = |report: &mut dyn FnMut(u32)| report(frames(20, &[0; 8]));
+    let many = || {
+        for _ in 0..500 {
+            let (found, all, exiting) = within_and_exiting(LONG, &work);
+            assert!(all && found == [frames(20, &[0; 8])]);
+            drop(exiting);
+        }
+    };
+    thread::scope(|scope| (0..4).for_each(|_| _ = scope.spawn(many)));
+}
+
+#[test]
+#[ignore = "reads memory that was freed; make asan expects the end of the program"]
+fn the_memory_checker_is_active_in_a_child() {
+    let work = || {
+        let freed = Box::into_raw(Box::new(7_u8));
+        // SAFETY: it comes from a box.
+        drop(unsafe { Box::from_raw(freed) });
+        // SAFETY: none; the memory checker must end the child.
+        unsafe { freed.read_volatile() }
+    };
+    one(LONG, work);
 }
