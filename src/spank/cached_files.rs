@@ -2,12 +2,14 @@
 //! file server.
 
 use rustix::fs::{AtFlags, CWD, FsWord, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
-use rustix::fs::{fstatfs, openat2, statx};
+use rustix::fs::{fstatfs, openat2, readlinkat_raw, statx};
 use rustix::io::{ReadWriteFlags, preadv2};
+use rustix::path::DecInt;
 use sifcache_core::attributes::Attributes;
 use std::ffi::{CStr, c_int};
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSliceMut};
+use std::mem::MaybeUninit;
 use std::os::fd::AsFd;
 
 /// The file systems that open a cached file without waiting: those on which most nodes keep their
@@ -18,6 +20,13 @@ const LOCAL: [FsWord; 2] = [0xef53 /* ext2, ext3, ext4 */, 0x5846_5342 /* XFS */
 /// `Documentation/admin-guide/devices.txt`. If the content of a file is not cached, the file system
 /// may first have to read where on the device it is, and `RWF_NOWAIT` waits for that.
 const REMOTE: [u32; 2] = [7 /* loop */, 43 /* nbd */];
+
+/// The major number of partitions for which a driver has reserved no numbers, such as `loop0p1`, and
+/// of NVMe disks and their partitions: `BLOCK_EXT_MAJOR`.
+const SHARED: u32 = 259;
+/// The start of the paths of simulated devices, as the links of `/sys/dev/block` show them.
+const DEVICES: &[u8] = b"../../devices/";
+const SIMULATED: &[u8] = b"virtual/block/";
 
 /// Opens a file by its path: openat2(2). Fails with `EAGAIN` if the kernel would have to ask a file
 /// system for a name, and with another error on Linux before 5.12, which cannot tell.
@@ -46,11 +55,43 @@ pub(crate) fn cached_attributes(file: &File) -> io::Result<Attributes> {
 /// there is a disk.
 pub(crate) fn local_attributes(file: &File) -> io::Result<Attributes> {
     let found = query(file)?;
-    let is_disk = found.stx_dev_major != 0 && !REMOTE.contains(&found.stx_dev_major);
-    match is_disk && LOCAL.contains(&fstatfs(file)?.f_type) {
+    match is_disk(found.stx_dev_major, found.stx_dev_minor)
+        && LOCAL.contains(&fstatfs(file)?.f_type)
+    {
         true => attributes(&found),
         false => Err(ErrorKind::Unsupported.into()),
     }
+}
+
+/// Whether the device of a file system is a disk. Device 0 is none, as for network file systems.
+fn is_disk(major: u32, minor: u32) -> bool {
+    match major {
+        0 => false,
+        SHARED => is_disk_in_sysfs(minor),
+        _ => !REMOTE.contains(&major),
+    }
+}
+
+/// The same for a device of the shared major number. Only sysfs shows which driver it belongs to; it
+/// is in memory, so it never waits for a device.
+#[inline(never)]
+fn is_disk_in_sysfs(minor: u32) -> bool {
+    let link = [b"/sys/dev/block/259:", DecInt::new(minor).as_bytes()].concat();
+    let mut buffer = [MaybeUninit::uninit(); 512];
+    match readlinkat_raw(CWD, link, &mut buffer) {
+        // A path that fills the buffer may be incomplete.
+        Ok((path, rest)) => !rest.is_empty() && is_path_of_disk(path),
+        Err(_) => false,
+    }
+}
+
+/// `../../devices/pci0000:00/[...]/nvme0n1/nvme0n1p1` is a disk, and
+/// `../../devices/virtual/block/loop0/loop0p1` is not. Of the simulated devices, only md keeps its
+/// content on other disks.
+fn is_path_of_disk(path: &[u8]) -> bool {
+    let device = path.strip_prefix(DEVICES);
+    let is = |path: &[u8]| path.strip_prefix(SIMULATED).is_none_or(|name| name.starts_with(b"md"));
+    device.is_some_and(is)
 }
 
 const WANTED: StatxFlags = StatxFlags::TYPE
@@ -154,31 +195,82 @@ pub(super) mod tests {
         }
     }
 
-    /// Its file may be on a file server that hangs.
-    #[test]
-    fn a_loop_device_is_not_local() {
-        let (path, _) = directory("loop");
+    /// What `check` says of a directory, after a script has mounted a file system on `on` in it. Only
+    /// the namespace of this thread has the mount. `None` if the script fails.
+    fn mounted(name: &str, script: &str, check: fn(&File) -> bool) -> Option<bool> {
+        let (path, _) = directory(name);
         let made = path.clone();
-        // Only the namespace of this thread has the mount.
+        let text = format!("set -e; mount --make-rprivate /; mkdir on; {script}");
         let thread = std::thread::spawn(move || {
             // SAFETY: the call takes an integer and changes only the namespace of this thread.
             if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
                 return None;
             }
-            let script = "mount --make-rprivate / && truncate -s 1M file && mkfs.ext4 -qF file && \
-                          mkdir on && mount -o loop file on";
-            let shell = Command::new("sh").args(["-c", script]).current_dir(&made).output();
+            let shell = Command::new("sh").args(["-c", &text]).current_dir(&made).output();
             shell.unwrap().status.success().then(|| {
                 let mounted = opened(&made.join("on"));
                 assert_eq!(rustix::fs::fstatfs(&mounted).unwrap().f_type, super::LOCAL[0]);
-                local_attributes(&mounted).is_ok()
+                check(&mounted)
             })
         });
-        match thread.join().unwrap() {
+        let result = thread.join().unwrap();
+        fs::remove_dir_all(&path).unwrap();
+        result
+    }
+
+    /// Its file may be on a file server that hangs.
+    #[test]
+    fn a_loop_device_is_not_local() {
+        let script = "truncate -s 1M file; mkfs.ext4 -qF file; mount -o loop file on";
+        match mounted("loop", script, |on| local_attributes(on).is_ok()) {
             None => eprintln!("skipped: no permission to mount a loop device"),
             Some(is_local) => assert!(!is_local),
         }
-        fs::remove_dir_all(&path).unwrap();
+    }
+
+    /// It has the major number of NVMe disks. Not every kernel reads partition tables, so the kernel is
+    /// told where the partition is.
+    #[test]
+    fn a_partition_of_a_loop_device_is_not_local() {
+        let script = "truncate -s 3M file
+            mkfs.ext4 -qF -E offset=1048576 file 1024
+            device=$(losetup --find --show --partscan file)
+            trap 'losetup --detach $device' EXIT
+            addpart $device 1 2048 2048
+            name=${device#/dev/}
+            mknod partition b $(tr : ' ' </sys/block/$name/${name}p1/dev)
+            mount partition on";
+        let check = |on: &File| {
+            assert_eq!(super::query(on).unwrap().stx_dev_major, super::SHARED);
+            local_attributes(on).is_ok()
+        };
+        match mounted("partition", script, check) {
+            None => eprintln!("skipped: no permission to mount a partition of a loop device"),
+            Some(is_local) => assert!(!is_local),
+        }
+    }
+
+    #[test]
+    fn devices_of_the_shared_major_number() {
+        for (path, is_disk) in [
+            ("../../devices/pci0000:00/0000:00:1d.0/0000:03:00.0/nvme/nvme0/nvme0n1", true),
+            ("../../devices/pci0000:00/0000:03:00.0/nvme/nvme0/nvme0n1/nvme0n1p2", true),
+            ("../../devices/virtual/nvme-subsystem/nvme-subsys0/nvme0n1/nvme0n1p1", true),
+            ("../../devices/LNXSYSTM:00/LNXSYBUS:00/ACPI0012:00/ndbus0/btt0.0/block/pmem0s", true),
+            ("../../devices/virtual/block/md127/md127p1", true),
+            ("../../devices/virtual/block/loop0/loop0p1", false),
+            ("../../devices/virtual/block/nbd3/nbd3p17", false),
+            ("../../devices/virtual/block/ublkb0", false),
+            ("../../block/nvme0n1", false),
+            ("", false),
+        ] {
+            assert_eq!(super::is_path_of_disk(path.as_bytes()), is_disk, "{path}");
+        }
+        // No device has this number.
+        assert!(!super::is_disk(super::SHARED, 0xf_ffff));
+        for (major, is_disk) in [(0, false), (7, false), (43, false), (8, true), (253, true)] {
+            assert_eq!(super::is_disk(major, 0), is_disk, "{major}");
+        }
     }
 
     /// A file of several pages, of which the first ones or none are in memory.
@@ -199,8 +291,13 @@ pub(super) mod tests {
         let mut more = vec![0; 200_000];
         assert_eq!(read_cached(&file, &mut more).unwrap(), content.len());
         file.sync_all().unwrap();
-        fadvise(&file, 0, None, Advice::DontNeed).unwrap();
-        let error = read_cached(&file, &mut start).unwrap_err();
+        // On a machine under load, the kernel may still hold the pages for a moment.
+        let drop_and_read = |_| {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+            read_cached(&file, &mut start).err()
+        };
+        let error = (0..1000).find_map(drop_and_read).unwrap();
         assert_eq!(error.raw_os_error(), Some(libc::EAGAIN));
         // A read that may wait brings the content back.
         file.rewind().unwrap();

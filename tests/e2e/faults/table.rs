@@ -66,7 +66,8 @@ pub(super) fn ended(output: &Output) -> String {
     }
 }
 
-/// Every row has a test: the name of the row is in quotes in one of the files in this directory.
+/// Every row of the tables of faults, which have five columns, has a test: the name of the row is in
+/// quotes in one of the files in this directory.
 #[test]
 fn every_row_is_tested() {
     let text = fs::read_to_string(page()).unwrap();
@@ -74,8 +75,11 @@ fn every_row_is_tested() {
     let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     let sources: String = files.map(|file| fs::read_to_string(file).unwrap()).collect();
     let rows = text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| ---"));
+    let rows = rows.filter(|row| row.split(" | ").count() >= 5);
     let names = rows.map(|row| row.split('|').nth(1).unwrap().trim());
-    for name in names.filter(|name| *name != "fault") {
+    let names: Vec<&str> = names.filter(|name| *name != "fault").collect();
+    assert!(names.len() > 50, "{names:?}");
+    for name in names {
         assert!(sources.contains(&format!("\"{name}\"")), "no test for '{name}'");
     }
 }
