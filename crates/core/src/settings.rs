@@ -9,11 +9,13 @@
 //! then inactive.
 
 mod compression;
+mod facility;
 mod filler;
 mod key;
 mod on_miss;
 
 pub use compression::{Algorithm, Compression};
+pub use facility::{facilities, facility_code};
 pub use filler::Filler;
 pub use key::Key;
 pub use on_miss::{DEFAULT_WAIT, OnMiss};
@@ -93,14 +95,6 @@ pub enum Pull {
     Link,
     /// The runtime pulls the image from its registry, also for a `build`.
     Off,
-}
-
-/// The facilities that a site may choose, as syslog.conf(5) spells them.
-pub fn facilities() -> impl Iterator<Item = &'static str> {
-    // One string, because the loader writes the address of each string in a table.
-    "daemon user auth authpriv cron ftp lpr mail news uucp local0 local1 local2 local3 local4 \
-     local5 local6 local7"
-        .split(' ')
 }
 
 /// The default of `syslog=`.
