@@ -132,9 +132,9 @@ pub(crate) trait Spank: Job {
     /// Searches the task's environment for the variables that most tasks read. This only saves time:
     /// [`Job::variable`] has the same result without it. Valid only in a task.
     fn search_variables(&self) {}
-    /// Looks up the symbols of slurmstepd that its tasks use, before they are forked. `is_launch` is
-    /// true if their command is one of a runtime. Valid only in slurmstepd.
-    fn look_up_symbols(&self, is_launch: bool);
+    /// Looks up the symbols of slurmstepd that its tasks use, before they are forked. Valid only in
+    /// slurmstepd.
+    fn look_up_symbols(&self);
     /// Looks for runtimes in the system's directories, before tasks are forked. Valid only in
     /// slurmstepd.
     fn search_system_directories(&self, names: &[String]);

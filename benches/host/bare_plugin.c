@@ -31,7 +31,7 @@ int slurm_spank_task_init(spank_t spank, int count, char **words)
 	spank_get_item(spank, JOB_ARGV, &argc, &argv);
 	if (argc < 3 || strcmp(argv[0], "apptainer")) {
 		spank_setenv(spank, "PATH", "/usr/libexec/sifcache/bin-linked:/usr/local/bin:/usr/bin:/bin", 1);
-		spank_setenv(spank, "SINGULARITY_SIFCACHE", "image_root=/shared/sif", 1);
+		spank_setenv(spank, "SINGULARITY_SIFCACHE", "image_root=/shared/sif", 0);
 		return 0;
 	}
 	struct words found = bare_words(count, words);

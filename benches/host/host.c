@@ -1,6 +1,7 @@
 /* Loads SPANK plugins as Slurm does, measures the time of each stage of their lifetime, and counts
  * its system calls. See the usage text below, and README.md. */
 #include <getopt.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,14 +22,16 @@ static void usage(FILE *to)
 	      "Loads each plugin as slurmstepd does, runs its hooks for a task with COMMAND, and\n"
 	      "prints JSON: microseconds (median, 10th and 90th percentile), page faults and\n"
 	      "system calls of each stage, and the image in the resulting command. The plugins\n"
-	      "take turns, each time in a new process.\n\n"
+	      "take turns in a random order, each time in a new process.\n\n"
 	      "  --plugin LINE    a file and its arguments, as in plugstack.conf; up to 32\n"
 	      "  --runs N         number of timed lifetimes of each plugin (200)\n"
 	      "  --rounds N       instead: N lifetimes of one plugin in one process; prints the\n"
 	      "                   size of the process before and after; status 1 if the number of\n"
 	      "                   descriptors, mappings or threads grew, or memory by over 256 KiB\n"
 	      "  --instructions   also count the instructions of each stage, step by step\n"
-	      "  --context NAME   local (srun), allocator (sbatch), slurmd, or remote\n"
+	      "  --in NAME        what loads the plugins: local (srun), allocator (sbatch), slurmd,\n"
+	      "                   or remote (slurmstepd, the default); no option may begin like\n"
+	      "                   one of srun's that the plugin looks for in the command line\n"
 	      "  --option VALUE   the value of the option that the plugin registers\n"
 	      "  --status N       expected exit status of a task (0)\n"
 	      "  --container      a step with a container\n"
@@ -74,7 +77,7 @@ static void read_options(int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "plugin", 1, NULL, 'p' }, { "runs", 1, NULL, 'r' }, { "rounds", 1, NULL, 'n' },
-		{ "context", 1, NULL, 'c' }, { "option", 1, NULL, 'o' }, { "verbose", 0, NULL, 'v' },
+		{ "in", 1, NULL, 'c' }, { "option", 1, NULL, 'o' }, { "verbose", 0, NULL, 'v' },
 		{ "status", 1, NULL, 's' }, { "miscount", 0, NULL, 'm' },
 		{ "container", 0, NULL, 'b' }, { "instructions", 0, NULL, 'i' },
 		{ "help", 0, NULL, 'h' }, { 0 },
@@ -147,7 +150,8 @@ static void print_text(const char *text)
 /* The measurements of all runs of a plugin, by stage. */
 struct runs {
 	double *seconds[STAGES], *faults[STAGES];
-	char image[4096];
+	char image[4096], path[4096];
+	int set_variables;
 };
 
 static void print_plugin(const struct line *line, const struct runs *of)
@@ -160,6 +164,9 @@ static void print_plugin(const struct line *line, const struct runs *of)
 	print_text(line->file);
 	printf(", \"image\": ");
 	print_text(of->image);
+	printf(", \"path\": ");
+	print_text(of->path);
+	printf(", \"set_variables\": %d", of->set_variables);
 	printf(", \"steps\": {\n");
 	for (int i = 0; i < STAGES; i++) {
 		const double *seconds = of->seconds[i], *faults = of->faults[i];
@@ -180,8 +187,27 @@ static void print_plugin(const struct line *line, const struct runs *of)
 	printf("    }}");
 }
 
+/* Makes a new random order, so that no plugin always follows the same one. All runs have the same orders,
+ * like those of benches/cluster/src/shuffle.rs. */
+static void shuffle(int *order, int count)
+{
+	static uint64_t state = 0x9e3779b97f4a7c15;
+	for (int last = count - 1; last > 0; last--) {
+		/* Marsaglia's xorshift64. */
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		int other = (int)(state % (uint64_t)(last + 1)), moved = order[last];
+		order[last] = order[other];
+		order[other] = moved;
+	}
+}
+
 static int time_all(void)
 {
+	int order[MOST];
+	for (int i = 0; i < line_count; i++)
+		order[i] = i;
 	struct life *life = or_end(mmap(NULL, sizeof *life, PROT_READ | PROT_WRITE,
 					MAP_SHARED | MAP_ANONYMOUS, -1, 0));
 	static struct runs all[MOST];
@@ -191,15 +217,17 @@ static int time_all(void)
 			all[i].faults[j] = or_end(calloc((size_t)runs, sizeof(double)));
 		}
 	for (int run = 0; run < runs; run++) {
+		shuffle(order, line_count);
 		for (int k = 0; k < line_count; k++) {
-			/* Rotate the order, so that no plugin always bears the cost of running first. */
-			int i = (k + run) % line_count;
+			int i = order[k];
 			one(&lines[i], life);
 			for (int j = 0; j < STAGES; j++) {
 				all[i].seconds[j][run] = life->seconds[j];
 				all[i].faults[j][run] = (double)life->faults[j];
 			}
 			memcpy(all[i].image, life->image, sizeof life->image);
+			memcpy(all[i].path, life->path, sizeof life->path);
+			all[i].set_variables = life->set_variables;
 		}
 	}
 	printf("{\"runs\": %d, \"plugins\": [\n", runs);

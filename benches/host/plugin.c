@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "environment.h"
 #include "plugin.h"
 
 typedef int hook(spank_t, int, char **);
@@ -96,17 +97,23 @@ static void task(void *plugin, const struct line *line, struct life *life,
 	static char **before;
 	before = malloc(sizeof *before * (size_t)step.argc);
 	memcpy(before, step.argv, sizeof *before * (size_t)step.argc);
+	start_task_environment();
 	begin(life, TASK, mark);
 	call(plugin, "slurm_spank_task_init", line);
 	end(life, TASK, mark);
 	keep_image(life, before);
+	const char *path = get_variable("PATH");
+	snprintf(life->path, sizeof life->path, "%s", path ? path : "");
+	life->set_variables = step.set_variables;
 	free_command(step.argv, step.argc);
+	end_environment();
 	_exit(0);
 }
 
 void live(const struct line *line, struct life *life, void (*mark)(enum stage, int))
 {
 	life->status = -1;
+	start_environment();
 	begin(life, LOAD, mark);
 	void *plugin = dlopen(line->file, RTLD_LAZY);
 	end(life, LOAD, mark);

@@ -23,6 +23,9 @@ struct life {
 	long faults[STAGES];
 	/* The argument that the plugin has put into the task's command. */
 	char image[4096];
+	/* The task's PATH, and how often the plugin had Slurm set a variable of the task. */
+	char path[4096];
+	int set_variables;
 	/* 0 if the task ended with the expected status; -1 if the plugin cannot be loaded. */
 	int status;
 };

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "processor.h"
 
 enum { MOST = 16, ENVIRONMENT = 256 };
 extern char **environ;
@@ -124,6 +125,8 @@ static long trace(const struct program *program, enum __ptrace_request how)
 {
 	long stops = 0;
 	int status;
+	/* All programs have been timed before. */
+	stay_on_this_processor();
 	pid_t first = fork();
 	if (first == 0) {
 		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0)

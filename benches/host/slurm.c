@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "environment.h"
 #include "slurm.h"
 
 struct step step = { .context = CONTEXT_REMOTE };
@@ -63,7 +64,7 @@ int spank_get_item(spank_t spank, enum item item, ...)
 		*va_arg(answers, int *) = step.argc + step.miscount;
 		*va_arg(answers, char ***) = step.argv;
 		break;
-	case JOB_ENV: { extern char **environ; *va_arg(answers, char ***) = environ; break; }
+	case JOB_ENV: *va_arg(answers, char ***) = step_environment; break;
 	default: answer = NOT_AVAILABLE;
 	}
 	va_end(answers);
@@ -73,7 +74,7 @@ int spank_get_item(spank_t spank, enum item item, ...)
 int spank_getenv(spank_t spank, const char *name, char *value, int size)
 {
 	(void)spank;
-	const char *found = name ? getenv(name) : NULL;
+	const char *found = name ? get_variable(name) : NULL;
 	if (step.refuse)
 		return BAD_ARGUMENT;
 	if (!found)
@@ -87,13 +88,17 @@ int spank_getenv(spank_t spank, const char *name, char *value, int size)
 int spank_setenv(spank_t spank, const char *name, const char *value, int overwrite)
 {
 	(void)spank;
-	return step.refuse || setenv(name, value, overwrite) ? BAD_ARGUMENT : SUCCESS;
+	step.set_variables++;
+	return step.refuse || put_variable(name, value, overwrite) ? BAD_ARGUMENT : SUCCESS;
 }
 
 int spank_unsetenv(spank_t spank, const char *name)
 {
 	(void)spank;
-	return step.refuse || unsetenv(name) ? BAD_ARGUMENT : SUCCESS;
+	if (step.refuse)
+		return BAD_ARGUMENT;
+	remove_variable(name);
+	return SUCCESS;
 }
 
 int spank_option_register(spank_t spank, struct spank_option *option)

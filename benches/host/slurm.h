@@ -20,7 +20,7 @@ struct spank_option {
 	int (*cb)(int, const char *, int);
 };
 
-/* The step and its command. The environment of its tasks is that of this process. */
+/* The step and its command. */
 struct step {
 	enum context context;
 	int argc;
@@ -35,6 +35,8 @@ struct step {
 	int refuse;
 	/* The return value of the option's callback, and whether it was called. */
 	int answer, answered;
+	/* The number of calls of spank_setenv. */
+	int set_variables;
 	/* Whether log messages of plugins go to stderr. */
 	int verbose;
 };

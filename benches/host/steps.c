@@ -6,12 +6,19 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "processor.h"
 #include "steps.h"
 
 /* The current stage, or -1. It is in memory that the traced processes share with the tracer. */
 static volatile int *stage_now;
 
-static void mark(enum stage stage, int end) { *stage_now = end ? -1 : (int)stage; }
+static void mark(enum stage stage, int end)
+{
+	*stage_now = end ? -1 : (int)stage;
+	/* Stops the process, so that the tracer notices. */
+	if (!end)
+		raise(SIGTRAP);
+}
 
 static void *shared(size_t size)
 {
@@ -40,12 +47,13 @@ static void follow(pid_t first, long instructions[STAGES])
 			continue;
 		}
 		int signal = WSTOPSIG(status), stage = *stage_now;
-		int step = signal == SIGTRAP && !(status >> 16);
-		if (step && stage >= 0 && (process != first) == (stage == TASK))
+		/* Outside the stages, a process runs without steps, which would take minutes. */
+		int counts = stage >= 0 && (process != first) == (stage == TASK);
+		if (counts && signal == SIGTRAP && !(status >> 16))
 			instructions[stage]++;
 		/* A forked process starts with SIGSTOP. */
 		int ours = signal == SIGTRAP || signal == SIGSTOP;
-		ptrace(PTRACE_SINGLESTEP, process, NULL, ours ? 0 : signal);
+		ptrace(counts ? PTRACE_SINGLESTEP : PTRACE_CONT, process, NULL, ours ? 0 : signal);
 	}
 }
 
@@ -57,6 +65,8 @@ int count_instructions(const struct line *line, long instructions[STAGES])
 	if (!stage_now)
 		return 0;
 	*stage_now = -1;
+	/* All plugins have been timed before. */
+	stay_on_this_processor();
 	pid_t first = fork();
 	if (first == 0)
 		traced(line);
@@ -64,7 +74,7 @@ int count_instructions(const struct line *line, long instructions[STAGES])
 		return 0;
 	ptrace(PTRACE_SETOPTIONS, first, NULL, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
 	       PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
-	ptrace(PTRACE_SINGLESTEP, first, NULL, 0);
+	ptrace(PTRACE_CONT, first, NULL, 0);
 	follow(first, instructions);
 	munmap((void *)stage_now, sizeof *stage_now);
 	return 1;

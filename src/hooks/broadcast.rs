@@ -47,8 +47,6 @@ pub(crate) fn take(spank: &dyn Spank) -> Program<'_> {
     if let Err(error) = spank.unset_variable(PROGRAM) {
         log::warn!("cannot remove {PROGRAM} from the environment of the task: {error}");
     }
-    // The change has made the task forget what it had found.
-    spank.search_variables();
     let command = spank.command();
     let Some((program, arguments)) = command.split_first() else { return Program::AsTyped };
     match name(&names, arguments) {

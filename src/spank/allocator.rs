@@ -1,4 +1,5 @@
-//! Copies strings with Slurm's own allocator, for argv entries that Slurm may free.
+//! Copies strings with Slurm's own allocator, for entries of argv and the environment that Slurm may
+//! free.
 //!
 //! In some steps Slurm takes over the argv entries after `slurm_spank_task_init`: it moves them
 //! into the config.json of a container and frees them there with its own `slurm_xfree`
@@ -8,7 +9,6 @@
 //! The function is looked up at run time, like the one in `prepend.rs`: otherwise a release without
 //! it would refuse to load the plugin.
 
-use super::memory;
 use crate::job::Error;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr;
@@ -22,21 +22,18 @@ type Duplicate = unsafe extern "C" fn(*const c_char) -> *mut c_char;
 /// Returns a copy of `text` that `slurm_xfree` can free.
 ///
 /// # Errors
-/// This Slurm does not export `slurm_xstrdup`, or too little memory is left.
+/// This Slurm does not export `slurm_xstrdup`.
 pub(super) fn duplicate(text: &CStr) -> Result<*mut c_char, Error> {
     let duplicate = find().ok_or(Error::InvalidArgument(
         "this Slurm does not export slurm_xstrdup, so it could not free the new argument",
     ))?;
-    if !memory::is_left_for_slurm() {
-        return Err(Error::TOO_LONG);
-    }
     // SAFETY: `text` is a valid C string, which the function copies.
     let copy = unsafe { duplicate(text.as_ptr()) };
     if copy.is_null() { Err(Error::TOO_LONG) } else { Ok(copy) }
 }
 
 /// The address of `slurm_xstrdup`; null if it has not been looked up. slurmstepd looks it up before
-/// it forks the tasks of a launch, because each task would pay for the symbol tables that the loader
+/// it forks the tasks, because each task would pay for the symbol tables that the loader
 /// reads.
 static ADDRESS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
@@ -48,6 +45,10 @@ pub(super) fn look_up() {
 }
 
 fn find() -> Option<Duplicate> {
+    #[cfg(test)]
+    if let Some(duplicate) = tests::DUPLICATE.get() {
+        return Some(duplicate);
+    }
     if ADDRESS.load(Relaxed).is_null() {
         look_up();
     }
@@ -56,9 +57,15 @@ fn find() -> Option<Duplicate> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::duplicate;
+pub(super) mod tests {
+    use super::{Duplicate, duplicate};
     use crate::job::Error;
+    use std::cell::Cell;
+
+    thread_local! {
+        /// What replaces `slurm_xstrdup` in the tests of this thread.
+        pub(in crate::spank) static DUPLICATE: Cell<Option<Duplicate>> = const { Cell::new(None) };
+    }
 
     /// The test program does not link Slurm, so the lookup fails here.
     #[test]

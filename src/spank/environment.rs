@@ -6,7 +6,7 @@
 
 use super::handle::Handle;
 use slurm_spank::spank_sys as sys;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::{iter, ptr};
 
 /// Returns the pointers in an array that ends with a null pointer, without that one.
@@ -117,11 +117,48 @@ impl Handle {
         unsafe { value(self.environment(), name) }
     }
 
+    /// Replaces the value of a variable that [`Self::search_variables`] has found. False if it was not
+    /// found, or if Slurm's allocator or the memory for the copy is missing.
+    ///
+    /// `spank_setenv` would have the same effect, but it clears a buffer of 256 KiB for each value, in
+    /// every release (`ENV_BUFSIZE` in Slurm's src/common/env.c). This takes longer than everything
+    /// else that the plugin does in a task without a launch.
+    pub(super) fn replace_value(&self, name: &str, value: &CStr) -> bool {
+        let Some(entry) = self.entry(name) else { return false };
+        let text = CString::new([name.as_bytes(), b"=", value.to_bytes()].concat());
+        let Some(copy) = text.ok().and_then(|text| self.duplicate(&text).ok()) else {
+            return false;
+        };
+        // SAFETY: the entry is in Slurm's own array, in the task's process, which has no other thread.
+        // Slurm can free the copy. The old string stays: the task executes its command soon.
+        unsafe { entry.write(copy) };
+        self.found.replace(name, copy.wrapping_add(name.len() + 1));
+        true
+    }
+
+    /// The entry of the environment array with this variable, if the search has found it.
+    fn entry(&self, name: &str) -> Option<*mut *const c_char> {
+        let value = self.found.get(name).filter(|value| !value.is_null())?;
+        // A string begins with the name and `=`.
+        let string = value.wrapping_sub(name.len() + 1);
+        let array = self.environment();
+        // SAFETY: Slurm's own array, which ends with a null pointer, as execve requires.
+        let index = unsafe { pointers(array) }.position(|entry| ptr::eq(entry, string))?;
+        Some(array.cast_mut().wrapping_add(index))
+    }
+
     /// Searches for the variables that most tasks read.
     pub(super) fn search_variables(&self) {
         // SAFETY: as in `value`. Only this handle has Slurm change the array during its hook call,
-        // and it then forgets the values.
+        // and it then searches again.
         unsafe { self.found.search(self.environment()) };
+    }
+
+    /// Repeats the search, if there was one: Slurm has changed the environment.
+    pub(super) fn search_again(&self) {
+        if self.found.is_searched() {
+            self.search_variables();
+        }
     }
 }
 
@@ -130,7 +167,9 @@ mod tests {
     use super::{Handle, strings, value};
     use crate::job::Job as _;
     use crate::spank::Spank as _;
-    use std::ffi::CStr;
+    use crate::spank::allocator::tests::DUPLICATE;
+    use crate::spank::stubs::ENVIRONMENT;
+    use std::ffi::{CStr, c_char};
     use std::ptr;
 
     #[test]
@@ -153,20 +192,57 @@ mod tests {
         handle
     }
 
+    /// After a change, the search is repeated. Slurm shows no environment here, so nothing is found.
     #[test]
     fn a_search_is_used_until_the_environment_changes() {
         let values = |handle: &Handle| ["PATH", "LD_PRELOAD", "OTHER"].map(|n| handle.variable(n));
-        let handle = searched();
-        assert_eq!(values(&handle), [Some(b"/bin".to_vec()), None, None]);
-        let _ = handle.set_variable("OTHER", b"y");
-        assert_eq!(values(&handle), [None, None, None]);
-        let handle = searched();
-        let _ = handle.unset_variable("OTHER");
-        assert_eq!(values(&handle), [None, None, None]);
-        // Slurm shows no environment here, so nothing is found.
-        let handle = searched();
+        let change: [fn(&Handle); 3] = [
+            |handle| assert!(handle.set_variable("OTHER", b"y").is_err()),
+            |handle| assert!(handle.unset_variable("OTHER").is_err()),
+            Handle::search_variables,
+        ];
+        for change in change {
+            let handle = searched();
+            assert_eq!(values(&handle), [Some(b"/bin".to_vec()), None, None]);
+            change(&handle);
+            assert_eq!(values(&handle), [None, None, None]);
+        }
+    }
+
+    /// The strings that replace others.
+    const NEW: [&CStr; 2] = [c"PATH=/new", c"LD_PRELOAD=x.so"];
+
+    unsafe extern "C" fn duplicate(text: *const c_char) -> *mut c_char {
+        // SAFETY: the only caller, `replace_value`, passes a C string.
+        let text = unsafe { CStr::from_ptr(text) };
+        let new = NEW.into_iter().find(|new| *new == text).expect("one of these strings");
+        new.as_ptr().cast_mut()
+    }
+
+    /// The entry of the variable is replaced in Slurm's array, and all values can be read afterwards.
+    #[test]
+    fn a_value_is_replaced_in_place() {
+        DUPLICATE.set(Some(duplicate));
+        let old = [c"OTHER=x", c"LD_PRELOAD=old.so", c"PATH=/bin"].map(CStr::as_ptr);
+        let mut array: Vec<*mut c_char> = old.iter().map(|string| string.cast_mut()).collect();
+        array.push(ptr::null_mut());
+        ENVIRONMENT.set(array.as_mut_ptr());
+        // SAFETY: `Handle::new` allows null.
+        let handle = unsafe { Handle::new(ptr::null_mut(), 0, ptr::null()) };
+        // Before the search, and for a variable that is not set, only Slurm can do this.
+        assert!(!handle.replace_value("PATH", c"/new"));
         Handle::search_variables(&handle);
-        assert_eq!(values(&handle), [None, None, None]);
+        assert!(!handle.replace_value("SIF_CACHE", c"off"));
+        let values = || ["PATH", "LD_PRELOAD", "OTHER"].map(|name| handle.variable(name).unwrap());
+        assert!(handle.replace_value("PATH", c"/new"));
+        assert_eq!(values(), [b"/new".as_slice(), b"old.so", b"x"]);
+        assert!(handle.replace_value("LD_PRELOAD", c"x.so"));
+        assert_eq!(values(), [b"/new".as_slice(), b"x.so", b"x"]);
+        let expected = [old[0], NEW[1].as_ptr(), NEW[0].as_ptr(), ptr::null()];
+        ENVIRONMENT.set(ptr::null_mut());
+        assert_eq!(array, expected.map(<*const c_char>::cast_mut));
+        DUPLICATE.set(None);
+        assert!(!handle.replace_value("PATH", c"/other"));
     }
 
     #[test]

@@ -70,9 +70,18 @@ impl FoundVariables {
         Self { is_searched: Cell::new(false), values }
     }
 
-    /// Forgets everything, because the environment is about to change.
-    pub(super) fn forget(&self) {
-        self.is_searched.set(false);
+    /// Whether [`Self::search`] has been called.
+    pub(super) fn is_searched(&self) -> bool {
+        self.is_searched.get()
+    }
+
+    /// Records that a variable has been replaced. `value` is its new value.
+    pub(super) fn replace(&self, name: &str, value: *const c_char) {
+        if let Some(place) = NAMES.iter().position(|one| *one == name)
+            && let Some(old) = self.values.get(place)
+        {
+            old.set(value);
+        }
     }
 
     /// Searches an array of strings of the form `NAME=VALUE`. The first match counts, as in
@@ -80,7 +89,7 @@ impl FoundVariables {
     ///
     /// # Safety
     /// `array` is null, or an array of C strings that ends with a null pointer. The array and its
-    /// strings are unchanged until [`Self::forget`] is called.
+    /// strings are unchanged until the next search, except for variables that [`Self::replace`] replaces.
     pub(super) unsafe fn search(&self, array: *const *const c_char) {
         self.values.iter().for_each(|value| value.set(ptr::null()));
         // SAFETY: the caller guarantees such an array.
@@ -194,8 +203,10 @@ mod tests {
         for other in ["PATHS", "PAT", "PATH=", "P", "", "HOME"] {
             assert_eq!(get(&found, other), None, "{other}");
         }
-        found.forget();
-        assert_eq!(get(&found, "PATH"), None);
+        found.replace("PATH", c"/new".as_ptr());
+        found.replace("HOME", c"/root".as_ptr());
+        assert_eq!(get(&found, "PATH"), some("/new"));
+        assert_eq!((get(&found, "HOME"), get(&found, "SIF_CACHE")), (None, some("")));
         // SAFETY: null is allowed.
         unsafe { found.search(ptr::null()) };
         assert_eq!(get(&found, "PATH"), Some(None));

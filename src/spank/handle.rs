@@ -10,6 +10,7 @@ use crate::spank::installed::{self, Component};
 use crate::spank::runtimes::{self, Located};
 use sifcache_core::decision::Kind;
 use slurm_spank::spank_sys as sys;
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::path::Path;
 use std::ptr;
@@ -32,6 +33,8 @@ pub(super) struct Handle {
     argv: *const *const c_char,
     /// Variables of the task.
     pub(super) found: FoundVariables,
+    /// Whether enough memory is left for Slurm; `None` before the check.
+    memory: Cell<Option<bool>>,
 }
 
 impl Handle {
@@ -40,7 +43,25 @@ impl Handle {
     /// may be null, as in an option callback, which has no handle: Slurm's functions that need one
     /// then return an error.
     pub(super) unsafe fn new(spank: sys::spank_t, argc: c_int, argv: *const *const c_char) -> Self {
-        Self { spank, argc, argv, found: FoundVariables::none() }
+        Self { spank, argc, argv, found: FoundVariables::none(), memory: Cell::new(None) }
+    }
+
+    /// Whether enough memory is left for Slurm's own functions. Checked once in each hook call.
+    fn has_memory_for_slurm(&self) -> bool {
+        let checked = self.memory.get().unwrap_or_else(memory::is_left_for_slurm);
+        self.memory.set(Some(checked));
+        checked
+    }
+
+    /// A copy of `text` that Slurm can free.
+    ///
+    /// # Errors
+    /// Too little memory is left, or as for [`allocator::duplicate`].
+    pub(super) fn duplicate(&self, text: &CStr) -> Result<*mut c_char, Error> {
+        if !self.has_memory_for_slurm() {
+            return Err(Error::TOO_LONG);
+        }
+        allocator::duplicate(text)
     }
 
     fn number(&self, item: sys::spank_item) -> Option<u32> {
@@ -134,17 +155,22 @@ impl Spank for Handle {
     }
 
     fn fits_in_exec_limit(&self, bytes: usize) -> bool {
-        self.fits_kernel_limit(bytes) && memory::is_left_for_slurm()
+        self.fits_kernel_limit(bytes) && self.has_memory_for_slurm()
     }
 
     fn set_variable(&self, name: &str, value: &[u8]) -> Result<(), Error> {
-        let (name, value) = (c_string(name.as_bytes())?, c_string(value)?);
+        let value = c_string(value)?;
+        if self.replace_value(name, &value) {
+            return Ok(());
+        }
+        let name = c_string(name.as_bytes())?;
         if self.is_process_environment() {
             return process::set_variable(&name, &value);
         }
-        self.found.forget();
         // SAFETY: both are valid C strings, which Slurm copies.
-        checked(unsafe { sys::spank_setenv(self.spank, name.as_ptr(), value.as_ptr(), 1) })
+        let answer = unsafe { sys::spank_setenv(self.spank, name.as_ptr(), value.as_ptr(), 1) };
+        self.search_again();
+        checked(answer)
     }
 
     fn unset_variable(&self, name: &str) -> Result<(), Error> {
@@ -152,9 +178,10 @@ impl Spank for Handle {
         if self.is_process_environment() {
             return process::unset_variable(&name);
         }
-        self.found.forget();
         // SAFETY: `name` is a valid C string, which Slurm only reads.
-        checked(unsafe { sys::spank_unsetenv(self.spank, name.as_ptr()) })
+        let answer = unsafe { sys::spank_unsetenv(self.spank, name.as_ptr()) };
+        self.search_again();
+        checked(answer)
     }
 
     fn prepend(&self, words: &[&[u8]]) -> Result<(), Error> {
@@ -194,11 +221,9 @@ impl Spank for Handle {
         Self::search_variables(self);
     }
 
-    fn look_up_symbols(&self, is_launch: bool) {
+    fn look_up_symbols(&self) {
         container::look_up();
-        if is_launch {
-            allocator::look_up();
-        }
+        allocator::look_up();
     }
 
     fn search_system_directories(&self, names: &[String]) {
@@ -225,7 +250,7 @@ impl Job for Handle {
         if !self.fits_kernel_limit(path.as_os_str().len().saturating_sub(old)) {
             return Err(Error::TOO_LONG);
         }
-        let word = allocator::duplicate(&c_string(path.as_os_str().as_encoded_bytes())?)?;
+        let word = self.duplicate(&c_string(path.as_os_str().as_encoded_bytes())?)?;
         // SAFETY: this is Slurm's own array, in the task's process, which has no other thread.
         unsafe { argv::replace(argc, argv, index, word) }.map_err(Error::InvalidArgument)
     }

@@ -2,9 +2,12 @@
 //!
 //! Functions that take a handle return an error, as Slurm does for an unknown handle.
 
-use slurm_spank::spank_sys::{slurm_err_t_ESPANK_BAD_ARG, spank_context_S_CTX_REMOTE};
+use slurm_spank::spank_sys::{
+    slurm_err_t_ESPANK_BAD_ARG, spank_context_S_CTX_REMOTE, spank_item_S_JOB_ENV,
+};
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
 
 #[unsafe(no_mangle)]
 extern "C" fn spank_context() -> u32 {
@@ -12,8 +15,13 @@ extern "C" fn spank_context() -> u32 {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn spank_get_item(_: *mut c_void, _: u32, _: *mut c_void, _: *mut c_void) -> u32 {
-    slurm_err_t_ESPANK_BAD_ARG
+extern "C" fn spank_get_item(_: *mut c_void, item: u32, out: *mut c_void, _: *mut c_void) -> u32 {
+    if item != spank_item_S_JOB_ENV || ENVIRONMENT.get().is_null() {
+        return slurm_err_t_ESPANK_BAD_ARG;
+    }
+    // SAFETY: for this item, the only caller, `Handle::environment`, passes a pointer to a pointer.
+    unsafe { out.cast::<*mut *mut c_char>().write(ENVIRONMENT.get()) };
+    0
 }
 
 #[unsafe(no_mangle)]
@@ -46,6 +54,8 @@ thread_local! {
     pub(crate) static LOG_LEVEL: Cell<c_int> = const { Cell::new(6) };
     /// The SPANK context of this thread.
     pub(crate) static CONTEXT: Cell<u32> = const { Cell::new(spank_context_S_CTX_REMOTE) };
+    /// The environment of the task: an array of strings that ends with a null pointer, or null.
+    pub(crate) static ENVIRONMENT: Cell<*mut *mut c_char> = const { Cell::new(ptr::null_mut()) };
     /// The log calls of this thread: function name and text.
     pub(crate) static LOGGED: RefCell<Vec<(&'static str, String)>> = const { RefCell::new(Vec::new()) };
 }

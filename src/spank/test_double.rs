@@ -34,8 +34,7 @@ pub(crate) struct Double {
     /// The runtimes of the node: name, directory, inode number.
     pub(crate) runtimes: Vec<(&'static str, &'static str, u64)>,
     pub(crate) searched_system: Cell<bool>,
-    /// For which kind of command the symbols were looked up: whether it is a launch.
-    pub(crate) looked_up: Cell<Option<bool>>,
+    pub(crate) looked_up: Cell<bool>,
 }
 
 impl Double {
@@ -61,7 +60,7 @@ impl Double {
             prepended: RefCell::default(),
             runtimes: vec![("apptainer", "/bin", 1), ("singularity", "/bin", 2)],
             searched_system: Cell::new(false),
-            looked_up: Cell::new(None),
+            looked_up: Cell::new(false),
         }
     }
 
@@ -135,8 +134,8 @@ impl Spank for Double {
         self.missing.clone()
     }
 
-    fn look_up_symbols(&self, is_launch: bool) {
-        self.looked_up.set(Some(is_launch));
+    fn look_up_symbols(&self) {
+        self.looked_up.set(true);
     }
 
     fn search_system_directories(&self, _names: &[String]) {

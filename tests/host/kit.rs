@@ -17,12 +17,14 @@ pub(crate) struct Site {
     directory: TempDir,
 }
 
-/// The program's report on one plugin: the names of the plugin's system calls, and the image that
-/// the plugin put into the command.
+/// The program's report on one plugin: the names of the plugin's system calls, the image that the
+/// plugin put into the command, `PATH` of the task, and the number of calls of `spank_setenv`.
 pub(crate) struct Report {
     pub(crate) init: Vec<String>,
     pub(crate) task: Vec<String>,
     pub(crate) image: String,
+    pub(crate) path: String,
+    pub(crate) set_variables: u64,
 }
 
 impl Site {
@@ -73,8 +75,19 @@ impl Site {
 
     /// Loads the plugin with these settings, runs its hooks once and unloads it.
     pub(crate) fn run(&self, settings: &str, flags: &[&str], command: &[&str]) -> Report {
+        self.run_with(&[], settings, flags, command)
+    }
+
+    /// The same with these variables.
+    pub(crate) fn run_with(
+        &self,
+        variables: &[(&str, &str)],
+        settings: &str,
+        flags: &[&str],
+        command: &[&str],
+    ) -> Report {
         let flags = [&["--runs", "1"], flags].concat();
-        let output = self.host(&self.line(settings), &flags, command);
+        let output = host_with(variables, &self.line(settings), &flags, command);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let plugin = &json(&String::from_utf8_lossy(&output.stdout))["plugins"][0];
         let names = |step: &str| {
@@ -84,8 +97,10 @@ impl Site {
             // closes.
             names.filter(|name| !(cfg!(debug_assertions) && name == "fcntl")).collect()
         };
-        let image = plugin["image"].as_str().unwrap().to_owned();
-        Report { init: names("init"), task: names("task_init"), image }
+        let text = |name: &str| plugin[name].as_str().unwrap().to_owned();
+        let set_variables = plugin["set_variables"].as_u64().unwrap();
+        let [image, path] = ["image", "path"].map(text);
+        Report { init: names("init"), task: names("task_init"), image, path, set_variables }
     }
 }
 
@@ -102,6 +117,15 @@ pub(crate) fn trusted(site: &Site, settings: &str, command: &[&str]) -> Option<R
 
 /// Runs the program with this plugin line.
 pub(crate) fn host<A: AsRef<OsStr>>(line: &str, flags: &[&str], command: &[A]) -> Output {
+    host_with(&[], line, flags, command)
+}
+
+fn host_with<A: AsRef<OsStr>>(
+    variables: &[(&str, &str)],
+    line: &str,
+    flags: &[&str],
+    command: &[A],
+) -> Output {
     let mut host = match std::env::var(UNDER) {
         Err(_) => Command::new(program()),
         Ok(checker) => {
@@ -112,7 +136,7 @@ pub(crate) fn host<A: AsRef<OsStr>>(line: &str, flags: &[&str], command: &[A]) -
         }
     };
     host.args(["--plugin", line]).args(flags).arg("--").args(command);
-    host.output().unwrap()
+    host.envs(variables.iter().copied()).output().unwrap()
 }
 
 pub(crate) fn json(text: &str) -> Value {

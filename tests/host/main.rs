@@ -7,9 +7,11 @@
 mod file_server;
 mod kit;
 mod memory;
+mod order;
 mod returns;
 
 use kit::{Site, json, plugin, trusted};
+use sifcache_core::nested::{self, SHIMS};
 
 const HIT: [&str; 4] = ["apptainer", "exec", "docker://o/i:1", "true"];
 const MISS: [&str; 4] = ["apptainer", "exec", "docker://o/none:1", "true"];
@@ -154,6 +156,34 @@ fn other_commands_make_no_system_call() {
     assert_eq!(site.run("", &["--option", "off"], &HIT).task, [""; 0]);
 }
 
+/// Slurm clears a large buffer for each variable that it sets, so a variable of the task is replaced in
+/// Slurm's own array. Slurm must be able to free the new string.
+#[test]
+fn a_variable_is_replaced_without_spank_setenv() {
+    let site = Site::new();
+    let shims = nested::installed(SHIMS);
+    let inherited = format!("{shims}-linked:/usr/bin:/bin");
+    let run = |path: &str, settings: &str, command: &[&str]| {
+        let variables = [("PATH", path), ("SIF_CACHE", "auto")];
+        let report = site.run_with(&variables, settings, &["--option", "require"], command);
+        (report.path, report.set_variables)
+    };
+    let removed = ("/usr/bin:/bin".to_owned(), 0);
+    assert_eq!(run(&inherited, "nested=off", &["true"]), removed);
+    assert_eq!(run(&format!("/usr/bin:/bin:{shims}"), "nested=off", &["true"]), removed);
+    assert_eq!(run("/usr/bin:/bin", "nested=off", &["true"]), removed);
+    let long = format!("/{}:/bin", "x".repeat(4_000));
+    assert_eq!(run(&format!("{shims}:{long}"), "nested=off", &["true"]), (long, 0));
+}
+
+/// A variable that the task does not have is set by Slurm.
+#[test]
+fn a_new_variable_is_set_by_slurm() {
+    let site = Site::new();
+    let set = |flags: &[&str]| site.run("nested=off", flags, &["true"]).set_variables;
+    assert_eq!((set(&[]), set(&["--option", "require"])), (0, 1));
+}
+
 /// slurmstepd looks for the shim, logs that it is missing, and reads the overflow id if the step is
 /// a launch and owners matter. It never reads an image root. srun reads nothing.
 #[test]
@@ -168,9 +198,20 @@ fn loading_the_plugin_accesses_no_image_root() {
         assert_eq!(report.init, [&walk(calls), logs].concat(), "{nested}");
         let report = site.run(&settings, &[], &["true"]);
         assert_eq!(report.init, [&walk(calls), logs].concat(), "{nested}");
-        let report = site.run(&settings, &["--context", "local"], &HIT);
+        let report = site.run(&settings, &["--in", "local"], &HIT);
         assert_eq!(report.init, [""; 0], "{nested}");
     }
+}
+
+/// The plugin takes each word of srun's command line that begins like one of these options for that
+/// option, and these tests run the plugin in a process with the command line of `host`.
+#[test]
+fn options_of_the_host_are_not_those_of_srun() {
+    let output = Site::new().host("none", &["--help"], &HIT);
+    let help = String::from_utf8(output.stdout).unwrap();
+    let words = help.split_whitespace().filter(|word| word.starts_with("--"));
+    let of_srun = words.filter(|word| word.starts_with("--cont") || word.starts_with("--bc"));
+    assert_eq!(of_srun.collect::<Vec<_>>(), ["--container"], "{help}");
 }
 
 /// With an invalid line, nothing else is read.

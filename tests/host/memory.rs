@@ -83,7 +83,7 @@ fn contexts() {
     for context in ["local", "allocator", "slurmd", "remote"] {
         let hit = if context == "remote" { "IMAGE" } else { "" };
         for option in [&[][..], &["--option", "require"], &["--option", "wrong"]] {
-            let flags = [&["--context", context], option].concat();
+            let flags = [&["--in", context], option].concat();
             assert_eq!(run("nested=preload", &flags, &HIT), hit, "{flags:?}");
         }
     }

@@ -24,6 +24,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "environment.h"
 #include "slurm.h"
 
 typedef int hook(spank_t, int, char **);
@@ -92,6 +93,7 @@ static void read_command(char **from, int count, int more)
 
 int main(int argc, char **argv)
 {
+	start_environment();
 	int more = 0;
 	for (int letter; (letter = getopt(argc, argv, "+c:o:rbw:fv")) != -1;) {
 		switch (letter) {

@@ -120,7 +120,9 @@ impl Bench {
         let mut cc = Command::new("cc");
         cc.args(["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-I"]);
         cc.arg(host.join("benches/host")).arg("-o").arg(here);
-        cc.args([host.join("tests/host/returns.c"), host.join("benches/host/slurm.c")]);
+        let sources =
+            ["tests/host/returns.c", "benches/host/slurm.c", "benches/host/environment.c"];
+        cc.args(sources.map(|source| host.join(source)));
         assert!(cc.arg("-ldl").status().unwrap().success());
         bench
     }
