@@ -12,7 +12,6 @@ mod plugin;
 mod profile;
 mod row;
 mod scale;
-mod shuffle;
 mod srun;
 
 pub(crate) use command::run as command;

@@ -20,6 +20,7 @@ mod measure;
 mod page;
 mod pulls;
 mod results;
+mod shuffle;
 mod site;
 mod statistics;
 mod testbed;

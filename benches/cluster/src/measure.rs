@@ -41,6 +41,7 @@ impl Run {
         let size = |size: u32| Ok((size, site::sif_size(size)?));
         Ok(Results {
             machine: machine::describe()?,
+            shuffled: true,
             groups,
             sif_sizes: self.sizes().map(size).collect::<Result<_>>()?,
             hooks,

@@ -31,7 +31,24 @@ const TITLE: &str = "# Benchmarks
 variants in a table took turns, because the load of a machine changes. Compare figures only within a table, not between
 machines.
 
-Times are medians, with the 10th and the 90th percentile. The column *more* has the difference from the first line of
+";
+
+/// The paragraph about the order of the variants.
+const SHUFFLED: &str =
+    "On the cluster and in the hooks without Slurm, the order of the variants is shuffled in each round, because the cleanup
+after one step can slow down the next one. The seed is fixed, so all runs have the same orders.
+
+";
+
+/// The same for results of older benchmarks.
+const ROTATED: &str =
+    "Each round had the same order of variants and began with another one, so a variant always followed the same other one.
+The cleanup after a step slows down the next one: for a difference below a millisecond, see [costs.md](costs.md), where
+the order is shuffled.
+
+";
+
+const TERMS: &str = "Times are medians, with the 10th and the 90th percentile. The column *more* has the difference from the first line of
 the table: the median over all rounds, and its 95 % confidence interval. The terms *hit*, *miss*, *pass*, *shim* and
 *interposer* are in the [glossary](../architecture.md#glossary).
 
@@ -53,6 +70,8 @@ plugin as Slurm does, and `benches/cluster/benches/decide.rs` has the benchmarks
 fn page(results: &Results) -> Result<String> {
     let parts = [
         TITLE.to_owned(),
+        if results.shuffled { SHUFFLED } else { ROTATED }.to_owned(),
+        TERMS.to_owned(),
         summary(results)?,
         tables::machine(results),
         tables::budgets(results)?,

@@ -15,6 +15,9 @@ use std::path::Path;
 pub(crate) struct Results {
     /// The machine and the software: label, and name or version.
     pub(crate) machine: Vec<(String, String)>,
+    /// Whether the variants had another order in each round.
+    #[serde(default)]
+    pub(crate) shuffled: bool,
     /// The experiments on the cluster.
     pub(crate) groups: Vec<Group>,
     /// For each image, the size of its layers and of its SIF, in MB.

@@ -5,6 +5,8 @@ use super::part::{Bare, Cost, NO_DISK, Part};
 use crate::testbed;
 use anyhow::{Context, Result};
 use serde_json::Value;
+use sifcache_core::nested::shims::LINKED;
+use sifcache_core::nested::{self, SETTINGS};
 use std::collections::BTreeMap;
 
 /// The settings of a plugin.
@@ -32,6 +34,9 @@ const OF_HITS: [Settings; 5] = [
     },
 ];
 
+/// A task that inherits both variables, like that of each step that a job script starts.
+pub(super) const INHERITED: &str = "`task_init`, no launch, in a job script";
+
 /// The floor of each part.
 const FLOOR: &str = "an empty plugin";
 
@@ -41,7 +46,7 @@ const FLOOR: &str = "an empty plugin";
 /// A plugin cannot be loaded.
 pub(super) fn measure(runs: usize, builds: &[Installed]) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
-    let none = measured(runs, builds, &[DEFAULT], "true")?;
+    let none = measured(runs, builds, &[DEFAULT], "", "true")?;
     for (name, stage) in [
         ("loading the library", "load"),
         ("symbols that Slurm looks up", "symbols"),
@@ -56,11 +61,15 @@ pub(super) fn measure(runs: usize, builds: &[Installed]) -> Result<Vec<Part>> {
         };
         parts.push(part(name, stage, &none, 0, bare)?);
     }
+    let inherited =
+        format!("PATH={}:$PATH {SETTINGS}=image_root={ROOT} ", nested::installed(LINKED));
+    let covered = measured(runs, builds, &[DEFAULT], &inherited, "true")?;
+    parts.push(part(INHERITED, "task_init", &covered, 0, None)?);
     for (kind, image) in [("a pass", format!("{ROOT}/{FILE}")), ("a miss", format!("{IMAGE}0"))] {
-        let all = measured(runs, builds, &[DEFAULT], &format!("apptainer exec {image} true"))?;
+        let all = measured(runs, builds, &[DEFAULT], "", &format!("apptainer exec {image} true"))?;
         parts.push(part(&format!("`task_init`, {kind}"), "task_init", &all, 0, None)?);
     }
-    let hits = measured(runs, builds, &OF_HITS, &format!("apptainer exec {IMAGE} true"))?;
+    let hits = measured(runs, builds, &OF_HITS, "", &format!("apptainer exec {IMAGE} true"))?;
     for (at, Settings { name, .. }) in OF_HITS.iter().enumerate() {
         let bare = hits.bare.get(at).map(|bare| ("the same system calls, in C", bare));
         parts.push(part(&format!("`task_init`, a hit, {name}"), "task_init", &hits, at, bare)?);
@@ -83,6 +92,7 @@ fn measured(
     runs: usize,
     builds: &[Installed],
     settings: &[Settings],
+    variables: &str,
     command: &str,
 ) -> Result<Measured> {
     let empty = format!("{}/empty.so", testbed::plugin_directory()?);
@@ -98,7 +108,7 @@ fn measured(
         .chain(lines)
         .map(|line| format!(" --plugin '{line}'"))
         .collect();
-    let script = format!("{HOST} --instructions --runs {runs}{given} -- {command}");
+    let script = format!("{variables}{HOST} --instructions --runs {runs}{given} -- {command}");
     let mut said: Value = serde_json::from_str(&testbed::on("n1", &script)?)?;
     let all = said.get_mut("plugins").and_then(Value::as_array_mut).context("no plugins")?;
     let mut all = std::mem::take(all).into_iter();

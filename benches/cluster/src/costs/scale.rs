@@ -3,7 +3,7 @@
 
 use super::command::{self, Used};
 use super::row::{Row, Shown, Value};
-use super::shuffle::Shuffle;
+use crate::shuffle::Shuffle;
 use crate::statistics::summary;
 use anyhow::{Context, Result};
 use scale_inputs::log::Log;

@@ -3,8 +3,8 @@
 use super::daemon::{Daemon, Spent};
 use super::install::{Installed, ROOT};
 use super::row::Row;
-use super::shuffle::Shuffle;
 use crate::experiment::{Experiment, Timed, Variant};
+use crate::shuffle::Shuffle;
 use crate::site::{EMPTY, NONE};
 use crate::turns::{Turn, Turns};
 use anyhow::{Context, Result};

@@ -1,19 +1,22 @@
 //! A random order of variants, so that no variant always follows the same one.
 
+/// The seed. `benches/host/host.c` has the same one.
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Returns a new order for each round. All runs have the same orders.
-pub(super) struct Shuffle {
+pub(crate) struct Shuffle {
     order: Vec<usize>,
     state: u64,
 }
 
 impl Shuffle {
     /// Orders of this many variants.
-    pub(super) fn new(count: usize) -> Self {
-        Self { order: (0..count).collect(), state: 0x9e37_79b9_7f4a_7c15 }
+    pub(crate) fn new(count: usize) -> Self {
+        Self { order: (0..count).collect(), state: SEED }
     }
 
     /// The order of the next round.
-    pub(super) fn next(&mut self) -> Vec<usize> {
+    pub(crate) fn next(&mut self) -> Vec<usize> {
         for last in (1..self.order.len()).rev() {
             let other = (self.random() % (last as u64 + 1)) as usize;
             self.order.swap(last, other);
