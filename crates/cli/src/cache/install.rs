@@ -136,13 +136,19 @@ fn is_pinned(store: &Store, name: &str, record: &Record) -> bool {
 /// Records that a digest name, which was created together with a tag, was also requested on its
 /// own. It then stays when the tag moves.
 pub(crate) fn pin(store: &Store, reference: &Reference, path: &Path) {
-    let name = path.strip_prefix(store.root()).ok().and_then(Path::to_str);
-    let (Some(name), Ok(metadata)) = (name, fs::metadata(path)) else { return };
-    let record = metadata::modified(&metadata)
-        .and_then(|time| Record::load(store.root(), name, metadata.len(), time));
-    if let Some(record) = record.filter(|record| !record.reference.contains('@')) {
+    if let Some((name, record)) = unpinned(store.root(), path) {
         let pinned = Record { reference: reference.to_string(), ..record };
         // The image exists in any case. An error only means that the request is not recorded.
         let _ = pinned.save(store, name);
     }
+}
+
+/// The digest name of this path and its record, if the record does not say that the digest was
+/// requested on its own.
+pub(crate) fn unpinned<'a>(root: &Path, path: &'a Path) -> Option<(&'a str, Record)> {
+    let name = path.strip_prefix(root).ok().and_then(Path::to_str)?;
+    let metadata = fs::metadata(path).ok()?;
+    let time = metadata::modified(&metadata)?;
+    let record = Record::load(root, name, metadata.len(), time)?;
+    (!record.reference.contains('@')).then_some((name, record))
 }

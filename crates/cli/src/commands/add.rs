@@ -1,5 +1,6 @@
 //! `sifcache add`: pulls missing images.
 
+use crate::cache::install;
 use crate::cache::lookup;
 use crate::cache::runs::{Begun, Command};
 use crate::cache::squashfs;
@@ -22,7 +23,7 @@ use crate::ui::progress::Progress;
 use clap::Args;
 use sifcache_core::reference::Reference;
 use sifcache_core::settings::Settings;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Pull images into the cache
 ///
@@ -32,7 +33,8 @@ use std::path::PathBuf;
 /// beside the final path. It is checked as a job would check it, synced and made readable by all
 /// users. It is then stored under the image's short name, and also under its digest, so that
 /// references with a digest find it. Images that are already in the cache are left alone, unless
-/// their root file system is truncated or damaged; those are pulled again.
+/// their root file system is truncated or damaged; those are pulled again. If nothing has to be
+/// changed, no permission to write is needed.
 ///
 /// The runtime's credentials are used: APPTAINER_DOCKER_USERNAME and APPTAINER_DOCKER_PASSWORD (or
 /// SINGULARITY_...), the file of `apptainer registry login`, --authfile or --docker-login. The
@@ -113,7 +115,14 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
     }
     signals::watch()?;
     let begun = Begun::now(&root, Command::Add);
-    let store = Store::open_for(&root, &settings, architecture)?;
+    let store = match Store::open_for(&root, &settings, architecture) {
+        Err(failure) if failure.exit() == Exit::NO_PERMISSION => {
+            let present = all_present(args, &settings, &root, &references, architecture);
+            let present = present.ok_or(failure)?;
+            return report.all(references.iter().zip(present.into_iter().map(Ok)));
+        }
+        store => store?,
+    };
     let set_up = || puller(args, &settings, &store, &progress);
     let adder = Adder::new(&settings, &store, &progress, args.force, &set_up);
     let done = pool::each(args.pull.jobs.into(), &references, &|reference| {
@@ -122,6 +131,27 @@ pub(crate) fn run(args: &Add) -> Result<Exit, Failure> {
         outcome.and(reported)
     });
     begun.end(update::after(&settings, &root, outcome::exit(done)))
+}
+
+/// The outcomes if nothing has to be changed: all images are in the cache, and the digests among the
+/// references are recorded as requested.
+fn all_present(
+    args: &Add,
+    settings: &Settings,
+    root: &Path,
+    references: &[Reference],
+    architecture: Architecture,
+) -> Option<Vec<Outcome>> {
+    let is_recorded = |reference: &Reference, outcome: &Outcome| {
+        let path = outcome.path.as_deref().filter(|_| reference.digest().is_some());
+        path.is_none_or(|path| install::unpinned(root, path).is_none())
+    };
+    let one = |reference: &Reference| {
+        let outcome = plan(args, settings, reference, architecture);
+        let is_done = outcome.status == Status::Present && is_recorded(reference, &outcome);
+        is_done.then_some(outcome)
+    };
+    references.iter().map(one).collect()
 }
 
 fn plan(

@@ -9,6 +9,12 @@ const USER: &str = "1234";
 
 /// Runs the command as an ordinary user. Returns the exit status and the message.
 fn run(tree: &Tree, words: &str) -> (Option<i32>, String) {
+    let (status, _, message) = run_all(tree, words);
+    (status, message)
+}
+
+/// Runs the command as an ordinary user. Returns the exit status and both outputs.
+fn run_all(tree: &Tree, words: &str) -> (Option<i32>, String, String) {
     let words = words.replace("TOP/", &tree.text(""));
     let mut command = Command::new("setpriv");
     command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]);
@@ -16,7 +22,8 @@ fn run(tree: &Tree, words: &str) -> (Option<i32>, String) {
     command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", tree.text("bin")));
     command.env("APPTAINER_TMPDIR", tree.path("none")).env("SLURM_CONF", tree.path("none"));
     let output = command.stdin(Stdio::null()).output().unwrap();
-    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
 }
 
 /// The image root is that of the user.
@@ -61,6 +68,11 @@ fn the_message_names_the_path_at_fault() {
     }
 }
 
+const ABSENT: [(&str, &str); 2] = [
+    ("none", "does not exist; check its spelling and its mount, or create it with mkdir -p"),
+    ("dangling", "a broken symbolic link; create the directory that it leads to, or mount it"),
+];
+
 /// What would be changed is shown for an image root that exists, as for the change itself: a name with
 /// a spelling mistake must not look like an empty cache.
 #[test]
@@ -75,9 +87,9 @@ fn an_image_root_that_does_not_exist() {
         "refresh --all --check",
         "refresh --all",
         "refresh --check o/i:1",
+        "remove --yes o/i:1",
     ] {
-        for (root, problem) in [("none", "does not exist"), ("dangling", "a broken symbolic link")]
-        {
+        for (root, problem) in ABSENT {
             let (status, message) = run(&tree, &format!("{words} --root TOP/{root}"));
             assert_eq!(status, Some(78), "{words}: {message}");
             let expected = format!("sifcache: image root {}: {problem}\n", tree.text(root));
@@ -85,6 +97,51 @@ fn an_image_root_that_does_not_exist() {
         }
     }
     assert!(!tree.path("none").exists());
+}
+
+/// `add` needs no permission to write if all images are there.
+#[test]
+fn images_that_are_already_there() {
+    let Some(tree) = Tree::new() else { return };
+    let add = |words: &str| run_all(&tree, &format!("add --root TOP/root {words}"));
+    let present = |names: &str| {
+        let line =
+            |name| format!("present     o/{name}  {}\n", tree.text(&format!("root/o/{name}")));
+        (Some(0), names.split(' ').map(line).collect::<String>(), String::new())
+    };
+    assert_eq!(add("o/good:1"), present("good:1"));
+    tree.image("root/o/other:1", 2);
+    assert_eq!(add("o/good:1 o/other:1"), present("good:1 other:1"));
+    let json = add("--json o/good:1").1;
+    assert!(
+        json.contains("\"event\":\"present\"") || json.contains("\"status\":\"present\""),
+        "{json}"
+    );
+    // Something has to be changed: an image is missing, is to be replaced, or is damaged.
+    tree.file("root/o/damaged:1", &sif_fixture::Sif::image_of(96).bytes()[..800]);
+    let expected = format!("sifcache: cannot write {}: ", tree.text("root/.sifcache"));
+    for words in ["o/good:1 o/none:1", "--force o/good:1", "o/damaged:1"] {
+        let (status, stdout, stderr) = add(words);
+        assert_eq!((status, stdout.as_str()), (Some(77), ""), "{words}: {stderr}");
+        assert!(stderr.starts_with(&expected), "{words}: {stderr}");
+    }
+    // Whether a digest was requested on its own is recorded.
+    let digest = format!("d@sha256:{}", "0f".repeat(32));
+    let import =
+        format!("import --root {} {} o/d:1", tree.text("root"), tree.text("root/o/good:1"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sifcache"));
+    assert!(command.args(import.split(' ')).output().unwrap().status.success());
+    let metadata = tree.path("root/.sifcache/metadata/o");
+    std::fs::hard_link(tree.path("root/o/d:1"), tree.path("root/o").join(&digest)).unwrap();
+    let record = metadata.join(format!("{digest}.json"));
+    std::fs::copy(metadata.join("d:1.json"), &record).unwrap();
+    assert_eq!(add("o/d:1"), present("d:1"));
+    assert_eq!(add(&format!("o/{digest}")).0, Some(77));
+    let text = std::fs::read_to_string(&record)
+        .unwrap()
+        .replace("docker.io/o/d:1\"", &format!("docker.io/o/{digest}\""));
+    std::fs::write(&record, text).unwrap();
+    assert_eq!(add(&format!("o/{digest}")), present(&digest));
 }
 
 /// The counters of a state file that cannot be read may still be valid.
