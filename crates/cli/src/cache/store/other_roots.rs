@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The device and inode of a directory.
-type Id = (u64, u64);
+pub(crate) type Id = (u64, u64);
 
 /// The image roots of the site as seen from one of them. Empty if that one is the only one, or the
 /// only one that exists here: nothing is then read from the file system.
@@ -42,6 +42,14 @@ impl OtherRoots {
         let own = id(root);
         let other = |path: &Path| Some((id(path).filter(|one| Some(*one) != own)?, path.into()));
         Self { own, others: paths.into_iter().filter_map(other).collect() }
+    }
+
+    /// Like [`Self::among`], for roots whose directories are known. No root is accessed.
+    pub(crate) fn known<'a>(roots: impl Iterator<Item = (&'a Path, Id)>, root: &Path) -> Self {
+        let (own, others): (Vec<_>, Vec<_>) = roots.partition(|(path, _)| *path == root);
+        let own = own.first().map(|(_, id)| *id);
+        let others = others.into_iter().filter(|(_, id)| Some(*id) != own);
+        Self { own, others: others.map(|(path, id)| (id, path.to_owned())).collect() }
     }
 
     /// The other root that this directory is, reached from the root without a symbolic link as the
@@ -78,7 +86,7 @@ impl OtherRoots {
 }
 
 /// `None` if there is no directory.
-fn id(path: &Path) -> Option<Id> {
+pub(crate) fn id(path: &Path) -> Option<Id> {
     let metadata = fs::metadata(path).ok()?;
     metadata.is_dir().then(|| (metadata.dev(), metadata.ino()))
 }
@@ -119,6 +127,9 @@ mod tests {
         assert_eq!(outer.around(&at("r/to-far/new")), Some(roots[3].as_path()));
         assert_eq!(outer.around(&at("r/new")), None);
         assert_eq!(nest.around(&at("r/nest/new")), None);
+        let ids = roots.iter().filter_map(|root| Some((root.as_path(), super::id(root)?)));
+        let known = OtherRoots::known(ids, &roots[0]);
+        assert_eq!((known.own, &known.others), (outer.own, &outer.others));
         let only = OtherRoots::among([at("r").as_path()].into_iter(), &at("r"));
         assert_eq!(only.at(&at("r/nest")), None);
     }

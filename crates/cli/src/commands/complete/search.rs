@@ -3,12 +3,14 @@
 
 use crate::cache::image_name;
 use crate::cache::store::STATE;
+use crate::cache::store::other_roots::{self, Id, OtherRoots};
 use sifcache_core::image_uri::Transport;
 use sifcache_core::layout::{Layout, galaxy_reference};
 use sifcache_core::settings::Settings;
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fs::{self, DirEntry};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,13 +23,22 @@ const USUAL: [&str; 2] = ["docker.io/library/", "docker.io/"];
 const MAX_DEPTH: usize = 8;
 
 /// The references that begin with `typed`, and the beginnings of references that end with `/`.
-/// Roots that do not answer within `limit` are left out.
+/// Roots that do not answer within half of `limit` are left out.
 pub(super) fn search(settings: &Settings, typed: &str, limit: Duration) -> BTreeSet<String> {
     let end = Instant::now() + limit;
+    let answering = match settings.search_path().count() {
+        0 | 1 => Vec::new(),
+        _ => answering(settings, Instant::now() + limit / 2),
+    };
+    let is_there = |root: &Path| answering.iter().any(|one| one.root == root);
+    let settings = match answering.is_empty() {
+        true => settings.clone(),
+        false => settings.with_roots_that(is_there),
+    };
     let mut typed = typed.to_owned();
     let mut found = BTreeSet::new();
     for _ in 0..MAX_DEPTH {
-        let next = in_all_roots(settings, &typed, end);
+        let next = in_all_roots(&settings, &answering, &typed, end);
         if next.is_empty() {
             return found;
         }
@@ -43,24 +54,86 @@ pub(super) fn search(settings: &Settings, typed: &str, limit: Duration) -> BTree
     found
 }
 
-fn in_all_roots(settings: &Settings, typed: &str, end: Instant) -> BTreeSet<String> {
-    let (sender, receiver) = mpsc::channel();
-    for (root, layout) in settings.search_path() {
-        let (sender, root, typed) = (sender.clone(), root.to_owned(), typed.to_owned());
-        thread::spawn(move || sender.send(in_root(&root, layout, &typed)));
+/// A root that answers.
+#[derive(Clone)]
+struct Answering {
+    root: PathBuf,
+    id: Id,
+    /// The last component of its path without symbolic links.
+    name: Option<OsString>,
+}
+
+/// The roots that answer. Each of them is compared with the others, so a root that hangs must not be
+/// accessed by the thread of another one.
+fn answering(settings: &Settings, end: Instant) -> Vec<Answering> {
+    let ask = |root: &Path, _| {
+        let root = root.to_owned();
+        move || {
+            let id = other_roots::id(&root)?;
+            let real = fs::canonicalize(&root).ok()?;
+            Some(Answering { root, id, name: real.file_name().map(ToOwned::to_owned) })
+        }
+    };
+    in_parallel(settings, end, ask).into_iter().flatten().collect()
+}
+
+fn in_all_roots(
+    settings: &Settings,
+    answering: &[Answering],
+    typed: &str,
+    end: Instant,
+) -> BTreeSet<String> {
+    let look = |root: &Path, layout| {
+        let (root, typed) = (root.to_owned(), typed.to_owned());
+        let others = Others::new(answering, &root);
+        move || in_root(&root, &others, layout, &typed)
+    };
+    in_parallel(settings, end, look).into_iter().flatten().collect()
+}
+
+/// The other roots. A file belongs to the innermost root only.
+struct Others {
+    roots: OtherRoots,
+    /// The names of the directories that are a root. Others are not examined, because there can be
+    /// very many.
+    names: Vec<OsString>,
+}
+
+impl Others {
+    fn new(answering: &[Answering], root: &Path) -> Self {
+        let ids = answering.iter().map(|one| (one.root.as_path(), one.id));
+        let names = answering.iter().filter_map(|one| one.name.clone());
+        Self { roots: OtherRoots::known(ids, root), names: names.collect() }
     }
-    drop(sender);
-    let mut found = BTreeSet::new();
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        match receiver.recv_timeout(left) {
-            Ok(more) => found.extend(more),
-            Err(_) => return found,
+
+    /// Whether the files in this directory belong to another root.
+    fn have(&self, directory: &DirEntry) -> bool {
+        let path = directory.path();
+        match directory.file_type().is_ok_and(|kind| kind.is_symlink()) {
+            true => self.roots.behind(&path).is_some(),
+            false => self.names.contains(&directory.file_name()) && self.roots.at(&path).is_some(),
         }
     }
 }
 
-fn in_root(root: &Path, layout: Option<Layout>, typed: &str) -> BTreeSet<String> {
+/// The results of the work on each root that are there by `end`. Each has a thread, which is abandoned
+/// if the file server hangs.
+fn in_parallel<T: Send + 'static, W: FnOnce() -> T + Send + 'static>(
+    settings: &Settings,
+    end: Instant,
+    work: impl Fn(&Path, Option<Layout>) -> W,
+) -> Vec<T> {
+    let (sender, receiver) = mpsc::channel();
+    for (root, layout) in settings.search_path() {
+        let (sender, work) = (sender.clone(), work(root, layout));
+        thread::spawn(move || sender.send(work()));
+    }
+    drop(sender);
+    let left = || end.saturating_duration_since(Instant::now());
+    std::iter::from_fn(|| receiver.recv_timeout(left()).ok()).collect()
+}
+
+fn in_root(root: &Path, others: &Others, layout: Option<Layout>, typed: &str) -> BTreeSet<String> {
     let named = Transport::ALL.iter().find_map(|one| Some((*one, one.name_in(typed)?)));
     let (transport, name) = named.unwrap_or((Transport::Docker, typed));
     let scheme = if named.is_some() { transport.uri("") } else { String::new() };
@@ -68,7 +141,7 @@ fn in_root(root: &Path, layout: Option<Layout>, typed: &str) -> BTreeSet<String>
     match layout {
         None => {
             for place in places(transport, name) {
-                found.extend(place.names(root, transport));
+                found.extend(place.names(root, others, transport));
             }
             if named.is_none() {
                 found.extend(schemes(root, typed));
@@ -105,18 +178,22 @@ impl Place {
         }
     }
 
-    fn names(&self, root: &Path, transport: Transport) -> Vec<String> {
+    fn names(&self, root: &Path, others: &Others, transport: Transport) -> Vec<String> {
         // A path could lead out of the image root.
         if self.directory.split('/').any(|one| one.is_empty() || one == "." || one == "..")
             && !self.directory.is_empty()
         {
             return Vec::new();
         }
-        let entries = fs::read_dir(root.join(&self.directory)).into_iter().flatten().flatten();
-        entries.filter_map(|entry| self.name(&entry, transport)).collect()
+        let directory = root.join(&self.directory);
+        if others.roots.around(&directory).is_some() {
+            return Vec::new();
+        }
+        let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.filter_map(|entry| self.name(&entry, others, transport)).collect()
     }
 
-    fn name(&self, entry: &DirEntry, transport: Transport) -> Option<String> {
+    fn name(&self, entry: &DirEntry, others: &Others, transport: Transport) -> Option<String> {
         let name = entry.file_name().into_string().ok()?;
         let continues = name.starts_with(&self.start) && is_plain(&name);
         let is_hidden = self.directory.is_empty()
@@ -125,7 +202,8 @@ impl Place {
             return None;
         }
         if is_directory(entry) {
-            return self.with_directories.then(|| format!("{}{name}/", self.shown));
+            let continues = self.with_directories && !others.have(entry);
+            return continues.then(|| format!("{}{name}/", self.shown));
         }
         // Every image has a name with its digest, which few users want to type.
         if name.contains('@') && !self.start.contains('@') {

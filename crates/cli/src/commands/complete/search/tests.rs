@@ -98,6 +98,43 @@ fn several_roots_and_those_of_galaxy() {
     }
 }
 
+/// A file belongs to the innermost root only, as for all other subcommands.
+#[test]
+fn names_of_nested_roots() {
+    let (outer, far) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let write = |directory: &Path, name: &str| {
+        let path = directory.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    };
+    let at = |name: &str| outer.path().join(name);
+    for name in ["o/i:1", "nest/o/n:1", "nest/o/m:1", "near/x:1", "docker.io/nest/y:1"] {
+        write(outer.path(), name);
+    }
+    write(far.path(), "o/f:1");
+    symlink(far.path(), at("linked")).unwrap();
+    symlink(far.path().join("o"), at("behind")).unwrap();
+    symlink(at("o"), at("own")).unwrap();
+    fs::create_dir(at("inner")).unwrap();
+    let link = far.path().join("link");
+    symlink(at("inner"), &link).unwrap();
+    let mut roots = vec![outer.path().to_owned(), at("nest"), far.path().to_owned(), link];
+    roots.push(at("absent"));
+    let settings = Settings::with_roots(roots);
+    for (typed, expected) in [
+        ("", "docker.io/ near/ o/ own/"),
+        ("ne", "near/x:1"),
+        ("nest/", "nest/y:1"),
+        ("nest/o/", ""),
+        ("linked/", ""),
+        ("behind/", ""),
+        ("own/", "own/i:1"),
+        ("o/", "o/f:1 o/i:1 o/m:1 o/n:1"),
+    ] {
+        assert_eq!(of(&settings, typed), expected, "{typed}");
+    }
+}
+
 #[test]
 fn a_sample_has_the_same_common_beginning() {
     let names: Vec<String> = (0..1234).map(|number| format!("{number:04}")).collect();
