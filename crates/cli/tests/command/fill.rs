@@ -1,6 +1,7 @@
 //! `sifcache fill` as a program. A script replaces the runtime, and no registry answers.
 
 mod bounds;
+mod certificates;
 mod clock;
 mod daemons;
 mod disk;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) const CONFIG: &str = "application/vnd.unknown.config";
 
 /// A manifest with layers of this size. Only the runtime can pull it.
-fn manifest(size: u64) -> Response {
+pub(super) fn manifest(size: u64) -> Response {
     manifest_of(CONFIG, "{}", size)
 }
 
