@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use text::{
-    list, listen_advice, long_name, not_found_by_jobs, output_advice, plugstack_error, show, text,
-    write_advice,
+    absent_roots, list, listen_advice, long_name, not_found_by_jobs, output_advice,
+    plugstack_error, show, text, write_advice,
 };
 
 /// Why a subcommand failed. The message states what is wrong, where, and what to do about it.
@@ -136,6 +136,9 @@ pub(crate) enum Failure {
     /// The image root cannot be used.
     #[error("image root {}: {problem}", show(.path))]
     ImageRoot { path: PathBuf, problem: String },
+    /// Image roots do not exist. There is one message for each of them.
+    #[error("{}", absent_roots(.0))]
+    AbsentRoots(Vec<(PathBuf, String)>),
     /// The declared architecture of an image root is invalid.
     #[error("{0}")]
     Declaration(String),

@@ -1,7 +1,9 @@
 //! The settings in effect: those of `--root`, else the site's own.
 
+use crate::cache::store;
 use crate::error::Failure;
 use crate::options::{Site, Untrusted};
+use crate::ui::stderr;
 use sifcache_core::layout::{ForeignRoot, Layout};
 use sifcache_core::settings::{self, Settings};
 use sifcache_plugstack as plugstack;
@@ -45,6 +47,31 @@ pub(crate) fn target(settings: &Settings, into: Option<&Path>) -> Result<PathBuf
         return Ok(into);
     }
     Err(Failure::not_in_own_root("--into ", into, settings))
+}
+
+/// Fails if none of the image roots exists: a misspelt name must not look like an empty cache. Of
+/// several roots, a host may lack some; a message names those of `--root`.
+///
+/// # Errors
+/// No image root exists.
+pub(crate) fn require_roots(site: &Site, settings: &Settings) -> Result<(), Failure> {
+    let absence = |(root, _): (&Path, _)| Some((root.to_owned(), store::absence(root)?));
+    let absent: Vec<_> = settings.search_path().filter_map(absence).collect();
+    let are_all = absent.len() == settings.search_path().count();
+    match (absent.is_empty(), Failure::AbsentRoots(absent)) {
+        (false, failure) if are_all => return Err(failure),
+        (false, failure) if site.root.is_some() => stderr::message(&failure.to_string()),
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Like [`require_roots`], for a command that also works on a host without the site's image roots.
+///
+/// # Errors
+/// No directory of `--root` exists.
+pub(crate) fn require_given(site: &Site, settings: &Settings) -> Result<(), Failure> {
+    if site.root.is_some() { require_roots(site, settings) } else { Ok(()) }
 }
 
 /// Returns `root`, one of the image roots of sifcache's own layout, if the site has such roots.

@@ -95,7 +95,7 @@ impl Store {
         let others = OtherRoots::of(settings, root);
         let store = Self { root: root.to_owned(), untrusted, architecture, others };
         if let Some(problem) = Root::enter(root, settings.untrusted).problem() {
-            let problem = problem.to_string();
+            let problem = with_advice(&problem);
             return Err(Failure::ImageRoot { path: root.to_owned(), problem });
         }
         for part in PARTS.into_iter().chain(OLD_NAMES.map(|(old, _)| old)) {
@@ -214,13 +214,27 @@ impl Store {
 /// # Errors
 /// The root does not exist.
 pub(crate) fn require(root: &Path) -> Result<(), Failure> {
-    match Root::enter(root, Untrusted::Accept).problem() {
-        Some(problem @ (State::Absent | State::DanglingLink)) => {
-            let problem = problem.to_string();
-            Err(Failure::ImageRoot { path: root.to_owned(), problem })
-        }
-        _ => Ok(()),
+    let failure = |problem| Failure::ImageRoot { path: root.to_owned(), problem };
+    absence(root).map_or(Ok(()), |problem| Err(failure(problem)))
+}
+
+/// If this image root does not exist or is not a directory: what is wrong, and what to do.
+pub(crate) fn absence(root: &Path) -> Option<String> {
+    if fs::metadata(root).is_ok_and(|found| !found.is_dir()) {
+        return Some("not a directory; give the directory that contains the images".to_owned());
     }
+    let problem = Root::enter(root, Untrusted::Accept).problem()?;
+    matches!(problem, State::Absent | State::DanglingLink).then(|| with_advice(&problem))
+}
+
+/// What is wrong with an image root; if it does not exist, also what to do.
+fn with_advice(problem: &State) -> String {
+    let advice = match problem {
+        State::Absent => "; check its spelling and its mount, or create it with mkdir -p",
+        State::DanglingLink => "; create the directory that it leads to, or mount it",
+        _ => "",
+    };
+    format!("{problem}{advice}")
 }
 
 /// The number of free bytes that the caller may use on the file system of `path`, if that file

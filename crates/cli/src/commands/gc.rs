@@ -93,7 +93,7 @@ Exit status:
   69  the logs of some node do not cover the time of --unused-for, or of --link-grace with pull=link
   73  something cannot be written
   77  not permitted
-  78  the site's settings are invalid or missing
+  78  the site's settings are invalid or missing, or the image root does not exist
 
 The JSON object is described in docs/json.md.";
 

@@ -60,7 +60,7 @@ Exit status:
   65  a file is not a readable log
   69  this host has no log that can be read
   74  reading or writing failed; the lines of the logs that could be read were counted
-  78  the site's settings are invalid
+  78  the site's settings are invalid, or no directory of --root exists
 
 The JSON object is described in docs/json.md.";
 
@@ -103,6 +103,9 @@ struct End<'a> {
 /// Runs the subcommand.
 pub(crate) fn run(args: &Hits) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
+    if let Some(settings) = &settings {
+        site::require_given(&args.which.site, settings)?;
+    }
     let used = |event: &Event| Some(event.image.as_ref()?.to_string_lossy().into_owned());
     let wanted = Wanted { key: &used, hits: settings.is_some() && !args.no_save, sizes: None };
     let mut aggregate = aggregate::collect(&args.which, &wanted)?;

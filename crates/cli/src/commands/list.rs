@@ -108,7 +108,7 @@ Exit status:
    1  no image has all WORDs in its name and meets the filters
   64  wrong usage
   74  reading or writing failed; the images of the other image roots were listed
-  78  the site's settings are invalid or missing
+  78  the site's settings are invalid or missing, or no image root exists
 
 The JSON object is described in docs/json.md.";
 
@@ -139,7 +139,7 @@ pub(crate) fn run(args: &List) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let now = Timestamp::now();
     let words = Words::new(&args.words);
-    let mut roots = Roots::read(&settings, &words)?;
+    let mut roots = Roots::read(&args.site, &settings, &words)?;
     usage_from_logs::learn(&args.logs, settings.image_roots.iter().zip(&mut roots.usages))?;
     let filter = Filter {
         repository: args.repo.clone(),

@@ -58,7 +58,7 @@ Exit status:
   65  a file is not a readable log
   69  this host has no log that can be read
   74  reading or writing failed; the lines of the logs that could be read were counted
-  78  the site's settings are invalid
+  78  the site's settings are invalid, or no directory of --root exists
 
 The JSON object is described in docs/json.md.";
 
@@ -98,6 +98,9 @@ struct Object<'a> {
 /// Runs the subcommand.
 pub(crate) fn run(args: &Misses) -> Result<Exit, Failure> {
     let settings = site::settings_if_any(&args.which.site)?;
+    if let Some(settings) = &settings {
+        site::require_given(&args.which.site, settings)?;
+    }
     let missed = |event: &Event| event.image.is_none().then(|| image_name::short(&event.reference));
     let wanted = Wanted { key: &missed, hits: false, sizes: None };
     let mut aggregate = aggregate::collect(&args.which, &wanted)?;

@@ -1,6 +1,7 @@
 //! `sifcache queue`: the requested images, and what the filler does with them.
 
 use crate::cache::image_name;
+use crate::cache::store;
 use crate::demand::follow::contents;
 use crate::error::Failure;
 use crate::exit::Exit;
@@ -52,7 +53,7 @@ Exit status:
    0  success, even if the queue is empty or no filler runs
   64  wrong usage
   74  reading or writing failed
-  78  the site's settings are invalid or missing
+  78  the site's settings are invalid or missing, or the image root does not exist
 
 The JSON object is described in docs/json.md.";
 
@@ -103,6 +104,7 @@ struct Object {
 pub(crate) fn run(args: &Queue) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, None)?;
+    store::require(&root)?;
     let now = Timestamp::now();
     let (mut rows, invalid_files) = read(&root)?;
     rows.sort_by(|a, b| (a.order, &a.reference).cmp(&(b.order, &b.reference)));

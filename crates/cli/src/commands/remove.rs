@@ -3,6 +3,7 @@
 use crate::cache::removal::Removal;
 use crate::cache::removal::all::Manner;
 use crate::cache::select;
+use crate::cache::store;
 use crate::error::Failure;
 use crate::exit::Exit;
 use crate::options::{Change, REFERENCE, Site};
@@ -46,7 +47,7 @@ Exit status:
   64  wrong usage, or --yes is missing and there is no terminal to confirm on
   73  something cannot be written
   77  not permitted
-  78  the site's settings are invalid or missing
+  78  the site's settings are invalid or missing, or the image root does not exist
 
 The JSON object is described in docs/json.md.";
 
@@ -59,6 +60,7 @@ pub(crate) fn run(args: &Remove) -> Result<Exit, Failure> {
     for word in &args.references {
         let names = select::names(&settings, &root, word)?;
         if names.is_empty() {
+            store::require(&root)?;
             return Err(Failure::NotInRoot { word: word.clone(), root, advice: "" });
         }
         removals.extend(Removal::of_names(&inventory, &names));

@@ -98,7 +98,7 @@ Exit status:
   69  no filler answers, or the request cannot be sent
   74  reading or writing failed
   75  the time is up, or the filler is busy: try again later
-  78  the site's settings are invalid or missing
+  78  the site's settings are invalid or missing, or no directory of --root exists
  130  interrupted; the requests remain
 
 The JSON objects are described in docs/json.md.";
@@ -120,6 +120,7 @@ pub(crate) fn run(args: &Request) -> Result<Exit, Failure> {
     }
     let settings = site::settings(&args.site)?;
     let root = site::target(&settings, None)?;
+    site::require_given(&args.site, &settings)?;
     let references = reference_list::gather(&args.references, &args.from)?;
     let progress = Progress::new(args.json);
     let mut report = Report::new(&progress, args.json);

@@ -77,7 +77,8 @@ Exit status:
   73  something cannot be written
   74  reading failed
   77  not permitted
-  78  the settings are invalid or missing, or other users could write to the view
+  78  the settings are invalid or missing, no image root exists, or other users could write to the
+      view
  130  interrupted; the next run completes the view
 
 The JSON object is described in docs/json.md.";
@@ -85,6 +86,7 @@ The JSON object is described in docs/json.md.";
 /// Runs the subcommand.
 pub(crate) fn run(args: &ViewCommand) -> Result<Exit, Failure> {
     let settings = site::settings(&args.site)?;
+    site::require_roots(&args.site, &settings)?;
     let registered = registration::all(&settings.image_roots)?;
     let directory = args.directory.as_deref().map(absolute).transpose()?;
     if args.list {

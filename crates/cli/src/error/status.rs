@@ -39,6 +39,7 @@ impl Failure {
             | Self::Settings { .. }
             | Self::Policy { .. }
             | Self::ImageRoot { .. }
+            | Self::AbsentRoots(_)
             | Self::Declaration(_)
             | Self::UntrustedPath(_)
             | Self::Unusable { .. }

@@ -21,6 +21,13 @@ pub(super) fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| show(path)).collect::<Vec<_>>().join(", ")
 }
 
+/// One line for each image root that does not exist, with what to do.
+pub(super) fn absent_roots(roots: &[(PathBuf, String)]) -> String {
+    let line =
+        |(root, problem): &(PathBuf, String)| format!("image root {}: {problem}", show(root));
+    roots.iter().map(line).collect::<Vec<_>>().join("\nsifcache: ")
+}
+
 /// The error, with advice if another option avoids it.
 pub(super) fn plugstack_error(error: &plugstack::Error) -> String {
     match error {

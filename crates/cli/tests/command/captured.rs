@@ -57,8 +57,8 @@ fn every_format_is_read_or_reported() {
     assert_eq!(forms.len(), 120);
     for (daemon, form, log) in forms {
         let what = format!("{daemon}, {form}");
-        let hits = run(&["hits", "--no-save", "--json", "--root", "/nonexistent"], &log);
-        let misses = run(&["misses", "--json", "--root", "/nonexistent"], &log);
+        let hits = run(&["hits", "--no-save", "--json"], &log);
+        let misses = run(&["misses", "--json"], &log);
         let object = |output: &Output| serde_json::from_slice::<Value>(&output.stdout);
         if NOT_READ.contains(&form.as_str()) {
             is_refused(&what, &form, &hits);

@@ -244,7 +244,7 @@ fn launches_pulls_and_builds_are_counted_apart() {
     };
     let log = line("hit", " image=/sif/o/i:1") + &line("miss", "");
     for (command, key) in [("hits", "image"), ("misses", "reference")] {
-        let words = [command, "--root", "/nonexistent", "--log", "-"];
+        let words = [command, "--log", "-"];
         let text = run(directory.path(), &words, log.as_bytes());
         let text = String::from_utf8(text.stdout).unwrap();
         let rows: Vec<Vec<&str>> =

@@ -2,6 +2,7 @@
 //! would cost several seconds to compile and link.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+mod absent_roots;
 mod architecture;
 mod captured;
 mod completion;

@@ -5,11 +5,13 @@ use super::foreign;
 use super::words::Words;
 use crate::cache::image_name;
 use crate::cache::select::Filter;
+use crate::cache::store;
 use crate::cache::store::file::Files;
 use crate::cache::store::other_roots::OtherRoots;
 use crate::cache::store::scan::{self, Image};
 use crate::cache::usage::UsageIndex;
 use crate::error::Failure;
+use crate::options::Site;
 use crate::system::helper;
 use crate::system::timeout::{self, Outcome, Watchdog};
 use jiff::Timestamp;
@@ -65,11 +67,19 @@ impl Roots {
     /// names may contain the words, and none if there are no words.
     ///
     /// # Errors
-    /// A signal asked the command to stop.
-    pub(super) fn read(settings: &Settings, words: &Words) -> Result<Self, Failure> {
+    /// No root exists, or a signal asked the command to stop.
+    pub(super) fn read(site: &Site, settings: &Settings, words: &Words) -> Result<Self, Failure> {
         let timeout = settings.lookup_timeout.unwrap_or(Duration::MAX);
         let mut roots = Self { timeout, ..Self::default() };
         let answering = roots.probe(settings, words);
+        let absent = roots.absent(&answering)?;
+        if absent.len() == settings.search_path().count() {
+            return Err(Failure::AbsentRoots(absent));
+        }
+        // Almost as in `site::require_roots`, which would wait for a root that hangs.
+        if site.root.is_some() {
+            absent.into_iter().for_each(|(root, problem)| roots.fail(&root, problem));
+        }
         for path in &settings.image_roots {
             let (root, answering) = (path.clone(), answering.clone());
             let content =
@@ -146,6 +156,17 @@ impl Roots {
         answering
     }
 
+    /// The roots that do not exist, each with what to do.
+    fn absent(&mut self, answering: &[PathBuf]) -> Result<Vec<(PathBuf, String)>, Failure> {
+        let mut absent = Vec::new();
+        for path in answering {
+            let root = path.clone();
+            let problem = self.within_limit(path, move |_| Ok(store::absence(&root)))?.flatten();
+            absent.extend(problem.map(|problem| (path.clone(), problem)));
+        }
+        Ok(absent)
+    }
+
     fn answers(&self, root: &Path) -> bool {
         self.timeout == Duration::MAX || helper::root_answers(root, self.timeout)
     }
@@ -182,8 +203,8 @@ impl Roots {
     }
 }
 
-/// The files of a root of sifcache's own layout. A root that does not exist counts as empty,
-/// because a node may lack it.
+/// The files of a root of sifcache's own layout. One of several roots that does not exist counts as
+/// empty, because a node may lack it.
 fn own(
     root: &Path,
     answering: &[PathBuf],

@@ -44,7 +44,10 @@ fn a_root_that_is_absent_here() {
     site.tree.image("local/o/two:1", 2);
     site.create("nextflow");
     fs::rename(site.tree.path("local"), site.tree.path("away")).unwrap();
-    site.good(&["view"]);
+    let output = site.run(&["view"]);
+    let message = format!("sifcache: image root {}: does not exist; ", site.tree.text("local"));
+    assert_eq!((output.status, output.stderr.lines().count()), (Some(0), 1), "{output:?}");
+    assert!(output.stderr.starts_with(&message), "{output:?}");
     assert_eq!(site.target("nextflow/o-two-1.img"), "local/o/two:1");
     site.tree.directory("local");
     site.good(&["view"]);
