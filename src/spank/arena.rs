@@ -56,7 +56,9 @@ impl<const SIZE: usize> Arena<SIZE> {
     /// The offsets of the start and the end of the next piece; `None` if it does not fit.
     fn next(&self, layout: Layout, used: usize) -> Option<(usize, usize)> {
         let start = self.start().addr();
-        let place = (start + used).checked_next_multiple_of(alignment(layout))? - start;
+        // The alignment is a power of two, so this takes no division.
+        let low_bits = alignment(layout) - 1;
+        let place = ((start + used).checked_add(low_bits)? & !low_bits) - start;
         let end = place.checked_add(layout.size())?;
         (end <= SIZE).then_some((place, end))
     }
@@ -84,7 +86,11 @@ impl<const SIZE: usize> Arena<SIZE> {
         let Some(end) = place.checked_add(new_size).filter(|end| *end <= SIZE) else {
             return false;
         };
-        self.used.compare_exchange(place + size, end, AcqRel, Relaxed).is_ok()
+        let used = place + size;
+        // Most pieces are not the last one, and a load costs much less than an atomic operation that
+        // fails.
+        self.used.load(Relaxed) == used
+            && self.used.compare_exchange(used, end, AcqRel, Relaxed).is_ok()
     }
 }
 
