@@ -29,7 +29,8 @@ pub fn names(reference: &Reference) -> Vec<String> {
     };
     let mut names: Vec<String> = Vec::with_capacity(stems.len() * 2);
     for stem in stems {
-        for name in [stem.clone(), format!("{stem}{SUFFIX}")] {
+        let with_suffix = [&stem, SUFFIX].concat();
+        for name in [stem, with_suffix] {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -92,8 +93,8 @@ pub fn reference(name: &str) -> Result<Reference, Error> {
 fn tag_stems(reference: &Reference, tag: &str) -> Vec<String> {
     vec![
         reference.typed().to_owned(),
-        format!("{}:{tag}", reference.short_repository()),
-        format!("{}:{tag}", reference.full_repository()),
+        [&reference.short_repository(), ":", tag].concat(),
+        [&reference.full_repository(), ":", tag].concat(),
     ]
 }
 

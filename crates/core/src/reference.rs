@@ -254,7 +254,7 @@ impl Reference {
     pub fn place(&self) -> String {
         match self.registry.as_str() {
             "" => self.repository.clone(),
-            registry => format!("{registry}/{}", self.repository),
+            registry => [registry, "/", &self.repository].concat(),
         }
     }
 
@@ -325,7 +325,7 @@ fn normalize(name: &str) -> Result<(&str, String), Error> {
         Some((first, rest)) if name::looks_like_registry(first) => (first, rest),
         _ => (DEFAULT_REGISTRY, name),
     };
-    if !name::is_registry(registry) {
+    if registry != DEFAULT_REGISTRY && !name::is_registry(registry) {
         return Err(Error::Registry);
     }
     if !name::is_path(path) {
