@@ -20,6 +20,7 @@
 use crate::image_uri::{ImageUri, Transport};
 use crate::listed::listed;
 use crate::reference::Reference;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -177,10 +178,12 @@ fn shpc(reference: &Reference) -> Option<Place<'_>> {
 impl Place<'_> {
     /// The path relative to the root, with a `*` for the digest that only the directory shows.
     #[must_use]
-    pub fn name(&self) -> String {
+    pub fn name(&self) -> Cow<'_, str> {
         match self {
-            Self::File(name) | Self::Recorded(name, _) => name.clone(),
-            Self::ByDigest(by) => format!("{}/{}{}.sif", by.directory, by.prefix, by.digest()),
+            Self::File(name) | Self::Recorded(name, _) => Cow::Borrowed(name),
+            Self::ByDigest(by) => {
+                Cow::Owned(format!("{}/{}{}.sif", by.directory, by.prefix, by.digest()))
+            }
         }
     }
 }

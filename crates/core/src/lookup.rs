@@ -11,6 +11,7 @@ use crate::image_uri::ImageUri;
 use crate::layout::{Layout, Place};
 use crate::reference::Reference;
 use crate::settings::{Settings, Untrusted};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// A file that may hold the image, and its state.
@@ -105,8 +106,12 @@ pub fn search(roots: &[Searched<'_>], untrusted: Untrusted, prober: &dyn Prober)
             break;
         }
     }
-    let answers = answers.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
-    roots.iter().zip(answers).flat_map(|(root, answer)| root.candidates(answer)).collect()
+    let mut answers = answers.into_iter();
+    let mut candidates = Vec::new();
+    for root in roots {
+        candidates.append(&mut root.candidates(answers.next()));
+    }
+    candidates
 }
 
 /// Probes the roots up to the first one with an image. Later roots are not accessed, because they
@@ -164,7 +169,7 @@ impl Searched<'_> {
     }
 
     fn candidate(&self, place: &Place<'_>, state: State) -> Candidate {
-        Candidate { path: self.root.join(place.name()), state }
+        Candidate { path: below(self.root, &place.name()), state }
     }
 
     fn probe(&self, untrusted: Untrusted, calls: Option<SystemCalls>) -> Answer {
@@ -208,6 +213,18 @@ impl Searched<'_> {
         };
         self.places.iter().map(&mut check).collect::<Option<_>>().map(Ok)
     }
+}
+
+/// The path of the file `name` below an image root. This does the same as [`Path::join`], which looks
+/// for special cases and allocates the path twice: a lookup makes the paths of all candidates.
+fn below(root: &Path, name: &str) -> PathBuf {
+    let root = root.as_os_str();
+    let separator = if root.as_encoded_bytes().ends_with(b"/") { "" } else { "/" };
+    let mut path = OsString::with_capacity(root.len() + separator.len() + name.len());
+    for part in [root, separator.as_ref(), name.as_ref()] {
+        path.push(part);
+    }
+    path.into()
 }
 
 /// Whether a pull of `theirs` gave the image of `wanted`. A digest in `wanted` takes precedence

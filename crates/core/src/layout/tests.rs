@@ -3,7 +3,7 @@ use crate::image_uri::ImageUri;
 
 fn names(layout: Layout, uri: &str) -> Vec<String> {
     let uri = ImageUri::parse(format!("docker://{uri}").as_bytes()).unwrap();
-    layout.places(&uri).iter().map(Place::name).collect()
+    layout.places(&uri).iter().map(|place| place.name().into_owned()).collect()
 }
 
 fn digest() -> String {

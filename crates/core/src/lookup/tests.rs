@@ -142,3 +142,13 @@ fn the_search_ends_without_answers() {
     let found = search(&["/a".into()], &["b".to_owned()], Untrusted::Refuse, &Silent);
     assert_eq!(found[0].state, State::NotTried);
 }
+
+#[test]
+fn the_path_of_a_candidate_is_that_of_a_join() {
+    for root in ["/", "/sif", "/sif/", "/a b/c"] {
+        for name in ["o/i:1", "_https/h.io/i.sif"] {
+            let joined = Path::new(root).join(name);
+            assert_eq!(super::below(Path::new(root), name).as_os_str(), joined.as_os_str());
+        }
+    }
+}
