@@ -115,9 +115,11 @@ pub fn decide<A: AsRef<[u8]>>(
     };
     match decision.prepare(argv, settings, mode, environment) {
         Err(pass) => decision.verdict = Verdict::Pass(pass),
-        Ok(uri) => {
-            let roots = lookup::roots(settings, &uri);
-            decision.candidates = lookup::search(&roots, settings.untrusted, prober);
+        Ok(()) => {
+            if let Some(uri) = &decision.uri {
+                let roots = lookup::roots(settings, uri);
+                decision.candidates = lookup::search(&roots, settings.untrusted, prober);
+            }
             if decision.hit().is_some() {
                 decision.verdict = Verdict::Hit;
             }
@@ -127,14 +129,14 @@ pub fn decide<A: AsRef<[u8]>>(
 }
 
 impl Decision {
-    /// Finds and parses IMAGE. Returns the URI to look up, or the reason to skip the lookup.
+    /// Finds and parses IMAGE. The error is the reason to skip the lookup of its URI.
     fn prepare<A: AsRef<[u8]>>(
         &mut self,
         argv: &[A],
         settings: &Settings,
         mode: CacheMode,
         environment: &dyn Fn(&str) -> Option<Vec<u8>>,
-    ) -> Result<ImageUri, Pass> {
+    ) -> Result<(), Pass> {
         match launch::find(argv, &settings.runtimes) {
             Ok(launch) => self.launch = Some(launch),
             Err(NotLaunch::OtherSubcommand) => self.find_transfer(argv, settings, environment)?,
@@ -147,18 +149,18 @@ impl Decision {
         if self.build.is_some() && uri.transport() != Transport::Docker {
             return Err(Pass::OnlyRuntime(OnlyRuntime::BuildTransport));
         }
-        self.uri = Some(uri.clone());
+        let uri = &*self.uri.insert(uri);
         if mode == CacheMode::Off {
             return Err(Pass::Off);
         }
-        if let (Some(pull), Some(uri)) = (&self.pull, &self.uri) {
+        if let Some(pull) = &self.pull {
             let program = argv.first().map(AsRef::as_ref).unwrap_or_default();
             plan::plan(pull, uri, program, environment).map_err(Pass::OnlyRuntime)?;
         }
         if self.launch.is_some_and(|launch| oci_mode(launch, environment)) {
             return Err(Pass::OciMode);
         }
-        Ok(uri)
+        Ok(())
     }
 
     /// Finds a pull or a build.
