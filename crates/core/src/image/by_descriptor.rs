@@ -16,12 +16,13 @@
 use crate::attributes::Attributes;
 use crate::settings::Untrusted;
 use crate::trust;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ffi::{CStr, CString, c_int};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 /// System calls that the standard library lacks. This crate has no foreign functions, so its callers
 /// provide them.
@@ -229,10 +230,15 @@ impl Directory {
 
 /// The path without a slash at the end, which would make the kernel follow a link; `None` if it is
 /// relative or contains `..`.
-pub(super) fn plain(path: &Path) -> Option<PathBuf> {
+pub(super) fn plain(path: &Path) -> Option<Cow<'_, Path>> {
+    // The paths of the settings have this form already.
+    let mut parts = path.as_os_str().as_encoded_bytes().split(|byte| *byte == b'/');
+    if parts.next() == Some(b"") && parts.all(|part| !matches!(part, b"" | b"." | b"..")) {
+        return Some(Cow::Borrowed(path));
+    }
     let is_plain = |part| matches!(part, Component::RootDir | Component::Normal(_));
     let all_plain = path.is_absolute() && path.components().all(is_plain);
-    all_plain.then(|| path.components().collect())
+    all_plain.then(|| Cow::Owned(path.components().collect()))
 }
 
 fn open_directory(path: &Path) -> io::Result<File> {
