@@ -17,6 +17,7 @@
 pub mod shims;
 
 use crate::settings::Nested;
+use std::borrow::Cow;
 
 /// The installation directory of the shim and the interposer. Setting `SIFCACHE_LIBEXECDIR` at
 /// build time overrides the default.
@@ -93,68 +94,58 @@ pub fn changes(
 ) -> Vec<Change> {
     let (path, preload) = ("PATH", "LD_PRELOAD");
     let library = installed(INTERPOSER);
-    let variables = match nested {
-        Nested::Path => vec![
-            Variable::new(get, path, |old| in_front(old?, shims)),
-            Variable::new(get, SETTINGS, |_| Some(settings.to_vec())),
-        ],
+    let changes = match nested {
+        Nested::Path => {
+            vec![
+                change(get, path, |old| in_front(old?, shims)),
+                change(get, SETTINGS, |_| Some(settings.to_vec().into())),
+            ]
+        }
         Nested::Preload => vec![
             // Login nodes may have the shims in `PATH` although jobs do not use them.
-            Variable::new(get, path, |old| without_shims(old?)),
-            Variable::new(get, preload, |old| Some(at_the_end(old, &library))),
-            Variable::new(get, SETTINGS, |_| Some(settings.to_vec())),
+            change(get, path, |old| without_shims(old?)),
+            change(get, preload, |old| Some(at_the_end(old, &library))),
+            change(get, SETTINGS, |_| Some(settings.to_vec().into())),
         ],
         Nested::Off => vec![
-            Variable::new(get, path, |old| without_shims(old?)),
-            Variable::new(get, preload, |old| without_library(old?, &library)),
-            Variable::new(get, SETTINGS, |_| None),
-            Variable::new(get, RUNTIME, |_| None),
+            change(get, path, |old| without_shims(old?)),
+            change(get, preload, |old| without_library(old?, &library)),
+            change(get, SETTINGS, |_| None),
+            change(get, RUNTIME, |_| None),
         ],
     };
     // All or nothing: a shim without settings is useless, and so are settings without a shim.
-    if !variables.iter().all(Variable::fits) {
-        return Vec::new();
-    }
-    variables.into_iter().filter_map(Variable::change).collect()
+    let changes: Result<_, TooLong> = changes.into_iter().filter_map(Result::transpose).collect();
+    changes.unwrap_or_default()
 }
 
-/// An environment variable, as it is and as it has to be.
-struct Variable {
+/// Slurm does not accept the new value.
+struct TooLong;
+
+/// The change of a variable, whose new value `edit` makes from the old one; `None` if both are equal.
+/// Reads the variable once: a search of the whole environment takes most of the time.
+fn change(
+    get: &dyn Fn(&str) -> Option<Vec<u8>>,
     name: &'static str,
-    old: Option<Vec<u8>>,
-    new: Option<Vec<u8>>,
-}
-
-impl Variable {
-    /// Reads the variable once: a search of the whole environment takes most of the time.
-    fn new(
-        get: &dyn Fn(&str) -> Option<Vec<u8>>,
-        name: &'static str,
-        edit: impl FnOnce(Option<&[u8]>) -> Option<Vec<u8>>,
-    ) -> Self {
-        let old = get(name);
-        let new = edit(old.as_deref());
-        Self { name, old, new }
+    edit: impl FnOnce(Option<&[u8]>) -> Option<Cow<'_, [u8]>>,
+) -> Result<Option<Change>, TooLong> {
+    let old = get(name);
+    let new = edit(old.as_deref());
+    if new.as_ref().is_some_and(|value| name.len() + value.len() + 2 > MAX_VARIABLE) {
+        return Err(TooLong);
     }
-
-    fn fits(&self) -> bool {
-        let fits = |value: &Vec<u8>| self.name.len() + value.len() + 2 <= MAX_VARIABLE;
-        self.new.as_ref().is_none_or(fits)
-    }
-
-    fn change(self) -> Option<Change> {
-        (self.new != self.old).then_some(Change { name: self.name, value: self.new })
-    }
+    let is_changed = new.as_deref() != old.as_deref();
+    Ok(is_changed.then(|| Change { name, value: new.map(Cow::into_owned) }))
 }
 
 /// `PATH` with the directories `shims` in front and all other directories of shims removed. Callers
 /// leave an unset `PATH` unset: if it had only these directories, no other program would be found.
-fn in_front(path: &[u8], shims: &[String]) -> Option<Vec<u8>> {
+fn in_front<'a>(path: &'a [u8], shims: &[String]) -> Option<Cow<'a, [u8]>> {
     if shims.is_empty() {
         return without_shims(path);
     }
     let rest = without_shims(path).unwrap_or_default();
-    Some([shims.join(":").as_bytes(), b":", &rest].concat())
+    Some([shims.join(":").as_bytes(), b":", &rest].concat().into())
 }
 
 /// `PATH` without any directory of shims; `None` if it has no other entry.
@@ -162,14 +153,14 @@ fn in_front(path: &[u8], shims: &[String]) -> Option<Vec<u8>> {
 /// An empty `PATH` is returned unchanged, because its one empty entry stands for the working
 /// directory.
 #[must_use]
-pub fn without_shims(path: &[u8]) -> Option<Vec<u8>> {
+pub fn without_shims(path: &[u8]) -> Option<Cow<'_, [u8]>> {
     let entries = || path.split(|byte| *byte == b':');
     // Most tasks inherit no shims.
     if !entries().any(is_shims) {
-        return Some(path.to_vec());
+        return Some(path.into());
     }
     let rest: Vec<&[u8]> = entries().filter(|entry| !is_shims(entry)).collect();
-    (!rest.is_empty()).then(|| rest.join(&b':'))
+    (!rest.is_empty()).then(|| rest.join(&b':').into())
 }
 
 /// Whether an entry of `PATH` is a directory of shims. Slashes at its end are ignored.
@@ -192,23 +183,23 @@ fn is_separator(byte: u8) -> bool {
 
 /// `LD_PRELOAD` with `library` after the user's own libraries. A value that already contains
 /// `library` is returned unchanged.
-fn at_the_end(preload: Option<&[u8]>, library: &str) -> Vec<u8> {
+fn at_the_end<'a>(preload: Option<&'a [u8]>, library: &str) -> Cow<'a, [u8]> {
     match preload {
-        Some(old) if place(old, library).is_some() => old.to_vec(),
-        Some(old) => [old, b":".as_slice(), library.as_bytes()].concat(),
-        None => library.as_bytes().to_vec(),
+        Some(old) if place(old, library).is_some() => old.into(),
+        Some(old) => [old, b":".as_slice(), library.as_bytes()].concat().into(),
+        None => library.as_bytes().to_vec().into(),
     }
 }
 
 /// `LD_PRELOAD` without `library` and the separator that was added with it; `None` if it has no
 /// other entry.
-fn without_library(preload: &[u8], library: &str) -> Option<Vec<u8>> {
-    let Some(start) = place(preload, library) else { return Some(preload.to_vec()) };
+fn without_library<'a>(preload: &'a [u8], library: &str) -> Option<Cow<'a, [u8]>> {
+    let Some(start) = place(preload, library) else { return Some(preload.into()) };
     let (before, rest) = preload.split_at_checked(start)?;
     let after = rest.get(library.len()..).unwrap_or_default();
     match (before.split_last(), after.split_first()) {
-        (Some((_, before)), _) => Some([before, after].concat()),
-        (None, Some((_, after))) => Some(after.to_vec()),
+        (Some((_, before)), _) => Some([before, after].concat().into()),
+        (None, Some((_, after))) => Some(after.into()),
         (None, None) => None,
     }
 }

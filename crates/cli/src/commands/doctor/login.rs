@@ -115,7 +115,7 @@ impl In {
     fn variables(self, host: &Host) -> Vec<(&'static str, OsString)> {
         if self == Self::LoginNode {
             let path = without_shims(host.search.as_encoded_bytes()).unwrap_or_default();
-            return vec![("PATH", OsString::from_vec(path))];
+            return vec![("PATH", OsString::from_vec(path.into_owned()))];
         }
         let mut path = OsString::from(installed(SHIMS));
         path.push(":");
