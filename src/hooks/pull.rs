@@ -34,10 +34,6 @@ pub(crate) fn is_pull(job: &dyn Job, settings: &Settings) -> bool {
 /// The URI in the command of `job`, if that is a pull.
 fn image(job: &dyn Job, settings: &Settings) -> Option<Vec<u8>> {
     let command = job.command();
-    // Most commands are not pulls, and this check is cheaper than parsing them.
-    if !command.iter().any(|word| *word == b"pull") {
-        return None;
-    }
     let variable = |name: &str| job.variable(name);
     let pull = pull::find(&command, &settings.runtimes, &variable).ok()?;
     command.get(pull.image_index).map(|uri| uri.to_vec())

@@ -57,7 +57,7 @@ fn start(
     }
     let is_copy = matches!(program, Program::Copy(_));
     if is_runtime(&command, settings) || is_copy && is_runtime(&job.command(), settings) {
-        return start_runtime(spank, job, step, requested);
+        return start_runtime(spank, job, &command, step, requested);
     }
     let is_ambiguous = matches!(program, Program::Ambiguous);
     unknown_program::warn(spank, settings, requested, is_ambiguous);
@@ -73,14 +73,22 @@ fn is_runtime(command: &[&[u8]], settings: &Settings) -> bool {
 /// Decides on a command of a runtime.
 // The code of launches must not be between the code that every task runs.
 #[inline(never)]
-fn start_runtime(spank: &dyn Spank, job: &dyn Job, step: &StepSettings, requested: &RequestedMode) {
-    if pull::is_one(spank, &step.settings, requested) {
+fn start_runtime(
+    spank: &dyn Spank,
+    job: &dyn Job,
+    command: &[&[u8]],
+    step: &StepSettings,
+    requested: &RequestedMode,
+) {
+    // Most commands are not pulls, and this check is cheaper than parsing them.
+    let has_pull = command.iter().any(|word| *word == b"pull");
+    if has_pull && pull::is_one(spank, &step.settings, requested) {
         export_option(spank, requested);
         return pull::run(spank, step, requested);
     }
     // Only the shim answers pulls. A pull gets here if its image is not looked up, or if srun has
     // copied the program.
-    let decision = match pull::is_pull(job, &step.settings) {
+    let decision = match has_pull && pull::is_pull(job, &step.settings) {
         true => {
             let settings = Settings { pull: Pull::Off, ..step.settings.clone() };
             apply::apply(job, &settings, requested)
