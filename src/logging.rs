@@ -26,7 +26,7 @@ impl Log for Sinks {
         if record.target() == EVENT {
             // Without syslog, nothing is formatted.
             if syslog::is_used() {
-                syslog::send(&record.args().to_string());
+                syslog::send(*record.args());
             }
             return;
         }

@@ -9,7 +9,7 @@ use crate::job::{Job, Link, Step};
 use crate::logging::syslog::{self, EVENT};
 use sifcache_core::cache_mode::CacheMode;
 use sifcache_core::decision::{Decision, Pass};
-use sifcache_core::fields::value;
+use sifcache_core::fields::{Value, value};
 use sifcache_core::image::State;
 use sifcache_core::image_uri::ImageUri;
 use sifcache_core::launch::NotLaunch;
@@ -34,7 +34,7 @@ pub(crate) fn hit(job: &dyn Job, decision: &Decision, path: &Path, link: Link) {
     }
     warn_of_refused(decision);
     log_and_write(job, format_args!("{uri} is replaced by {}", path.display()));
-    let image = value(path.as_os_str().as_encoded_bytes());
+    let image = Value(path.as_os_str().as_encoded_bytes());
     let link = match link {
         Some(Ok(path)) => format!(" link={}", value(path.as_os_str().as_encoded_bytes())),
         Some(Err(why)) => {

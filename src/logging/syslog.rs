@@ -7,6 +7,7 @@ use crate::NAME;
 use crate::spank;
 use sifcache_core::settings::facility_code;
 use std::ffi::CStr;
+use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::sync::OnceLock;
@@ -37,7 +38,7 @@ pub fn is_used() -> bool {
 }
 
 /// Sends one line without blocking. If the daemon is absent or its queue is full, the line is lost.
-pub fn send(line: &str) {
+pub fn send(line: fmt::Arguments<'_>) {
     let _ = FACILITY.get().map(|facility| try_to_send(&message(*facility, line)));
 }
 
@@ -50,7 +51,7 @@ fn try_to_send(message: &str) -> io::Result<()> {
 /// `<PRIORITY>NAME: LINE`, the form of RFC 3164 for a local socket. It contains no time, because
 /// the daemon adds the time in its own zone (4.3.2), and no process ID, because by the time the
 /// line is read, the process runs another program.
-fn message(facility: u8, line: &str) -> String {
+fn message(facility: u8, line: fmt::Arguments<'_>) -> String {
     let priority = facility * 8 + INFO;
     format!("<{priority}>{NAME}: {line}")
 }
@@ -64,6 +65,6 @@ mod tests {
     fn one_line_with_priority_and_name() {
         let facility = facility_code("local3").unwrap();
         let expected = format!("<{}>sifcache: event=hit", 19 * 8 + 6);
-        assert_eq!(message(facility, "event=hit"), expected);
+        assert_eq!(message(facility, format_args!("event=hit")), expected);
     }
 }

@@ -6,15 +6,26 @@
 //! accepted, because everybody can write lines to syslog.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// Formats a value. It is quoted and escaped if it contains anything other than plain characters,
 /// so that a file name cannot forge another key or another line.
 #[must_use]
 pub fn value(bytes: &[u8]) -> String {
-    if !bytes.is_empty() && bytes.iter().all(is_plain) {
-        return String::from_utf8_lossy(bytes).into_owned();
+    Value(bytes).to_string()
+}
+
+/// A value that is formatted as by [`value`], but only if the line with it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct Value<'a>(pub &'a [u8]);
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match str::from_utf8(self.0) {
+            Ok(text) if !text.is_empty() && self.0.iter().all(is_plain) => f.write_str(text),
+            _ => write!(f, "\"{}\"", self.0.escape_ascii()),
+        }
     }
-    format!("\"{}\"", bytes.escape_ascii())
 }
 
 const fn is_plain(byte: &u8) -> bool {

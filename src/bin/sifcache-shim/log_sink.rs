@@ -13,7 +13,7 @@ impl Log for Sink {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            syslog::send(&record.args().to_string());
+            syslog::send(*record.args());
         }
     }
 
