@@ -107,7 +107,7 @@ impl Handle {
 
     /// The value of a variable, valid until the environment is changed.
     pub(super) fn value(&self, name: &str) -> Option<&[u8]> {
-        if let Some(found) = self.found.get(name) {
+        if let Some(found) = self.found(name) {
             // SAFETY: the pointer is null, or points into a string of Slurm's array, which has not
             // been changed since the search.
             return (!found.is_null()).then(|| unsafe { CStr::from_ptr(found) }.to_bytes());
@@ -138,7 +138,7 @@ impl Handle {
 
     /// The entry of the environment array with this variable, if the search has found it.
     fn entry(&self, name: &str) -> Option<*mut *const c_char> {
-        let value = self.found.get(name).filter(|value| !value.is_null())?;
+        let value = self.found(name).filter(|value| !value.is_null())?;
         // A string begins with the name and `=`.
         let string = value.wrapping_sub(name.len() + 1);
         let array = self.environment();
@@ -147,18 +147,20 @@ impl Handle {
         Some(array.cast_mut().wrapping_add(index))
     }
 
+    /// Where the search has found the value of a variable; null if it is not set. `None` if it was not
+    /// searched for.
+    fn found(&self, name: &str) -> Option<*const c_char> {
+        if self.found.is_outdated() {
+            self.search_variables();
+        }
+        self.found.get(name)
+    }
+
     /// Searches for the variables that most tasks read.
     pub(super) fn search_variables(&self) {
         // SAFETY: as in `value`. Only this handle has Slurm change the array during its hook call,
-        // and it then searches again.
+        // and the search is outdated then.
         unsafe { self.found.search(self.environment()) };
-    }
-
-    /// Repeats the search, if there was one: Slurm has changed the environment.
-    pub(super) fn search_again(&self) {
-        if self.found.is_searched() {
-            self.search_variables();
-        }
     }
 }
 
@@ -192,7 +194,7 @@ mod tests {
         handle
     }
 
-    /// After a change, the search is repeated. Slurm shows no environment here, so nothing is found.
+    /// The first read after a change repeats the search. Slurm shows no environment here, so nothing is found.
     #[test]
     fn a_search_is_used_until_the_environment_changes() {
         let values = |handle: &Handle| ["PATH", "LD_PRELOAD", "OTHER"].map(|n| handle.variable(n));

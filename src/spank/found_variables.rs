@@ -55,10 +55,20 @@ const fn group(start: [u8; 2]) -> Option<(usize, usize)> {
     }
 }
 
+/// The state of a search.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Search {
+    /// Each variable that is read is searched for on its own.
+    None,
+    /// The values are those of the environment.
+    Done,
+    /// The environment has changed since the search.
+    Outdated,
+}
+
 /// Where the values of [`NAMES`] are.
 pub(super) struct FoundVariables {
-    /// Whether `values` are valid.
-    is_searched: Cell<bool>,
+    search: Cell<Search>,
     /// The value of each name; null for a variable that is not set.
     values: [Cell<*const c_char>; NAMES.len()],
 }
@@ -67,12 +77,20 @@ impl FoundVariables {
     /// No variable has been searched for.
     pub(super) const fn none() -> Self {
         let values = [const { Cell::new(ptr::null()) }; NAMES.len()];
-        Self { is_searched: Cell::new(false), values }
+        Self { search: Cell::new(Search::None), values }
     }
 
-    /// Whether [`Self::search`] has been called.
-    pub(super) fn is_searched(&self) -> bool {
-        self.is_searched.get()
+    /// Whether the environment has changed since the search, so that it must be repeated.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.search.get() == Search::Outdated
+    }
+
+    /// Records that Slurm has changed the environment. The search is repeated for the next variable that
+    /// is read: most tasks read none after the first change.
+    pub(super) fn outdate(&self) {
+        if self.search.get() == Search::Done {
+            self.search.set(Search::Outdated);
+        }
     }
 
     /// Records that a variable has been replaced. `value` is its new value.
@@ -89,7 +107,7 @@ impl FoundVariables {
     ///
     /// # Safety
     /// `array` is null, or an array of C strings that ends with a null pointer. The array and its
-    /// strings are unchanged until the next search, except for variables that [`Self::replace`] replaces.
+    /// strings are unchanged until the next search or call of [`Self::outdate`], except for variables that [`Self::replace`] replaces.
     pub(super) unsafe fn search(&self, array: *const *const c_char) {
         self.values.iter().for_each(|value| value.set(ptr::null()));
         // SAFETY: the caller guarantees such an array.
@@ -107,12 +125,12 @@ impl FoundVariables {
                 }
             }
         }
-        self.is_searched.set(true);
+        self.search.set(Search::Done);
     }
 
     /// The value of a variable, or null if it is not set. `None` if it was not searched for.
     pub(super) fn get(&self, name: &str) -> Option<*const c_char> {
-        let start = *name.as_bytes().first_chunk().filter(|_| self.is_searched.get())?;
+        let start = *name.as_bytes().first_chunk().filter(|_| self.search.get() == Search::Done)?;
         let (first, count) = group(start)?;
         let mut names = NAMES.iter().zip(&self.values).skip(first).take(count);
         names.find(|(one, _)| **one == name).map(|(_, value)| value.get())

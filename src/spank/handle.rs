@@ -169,7 +169,7 @@ impl Spank for Handle {
         }
         // SAFETY: both are valid C strings, which Slurm copies.
         let answer = unsafe { sys::spank_setenv(self.spank, name.as_ptr(), value.as_ptr(), 1) };
-        self.search_again();
+        self.found.outdate();
         checked(answer)
     }
 
@@ -180,7 +180,7 @@ impl Spank for Handle {
         }
         // SAFETY: `name` is a valid C string, which Slurm only reads.
         let answer = unsafe { sys::spank_unsetenv(self.spank, name.as_ptr()) };
-        self.search_again();
+        self.found.outdate();
         checked(answer)
     }
 
