@@ -194,7 +194,8 @@ mod tests {
         handle
     }
 
-    /// The first read after a change repeats the search. Slurm shows no environment here, so nothing is found.
+    /// The first read after a change repeats the search. Slurm shows no environment here, so nothing is
+    /// found.
     #[test]
     fn a_search_is_used_until_the_environment_changes() {
         let values = |handle: &Handle| ["PATH", "LD_PRELOAD", "OTHER"].map(|n| handle.variable(n));

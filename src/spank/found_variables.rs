@@ -107,7 +107,8 @@ impl FoundVariables {
     ///
     /// # Safety
     /// `array` is null, or an array of C strings that ends with a null pointer. The array and its
-    /// strings are unchanged until the next search or call of [`Self::outdate`], except for variables that [`Self::replace`] replaces.
+    /// strings are unchanged until the next search or call of [`Self::outdate`], except for variables
+    /// that [`Self::replace`] replaces.
     pub(super) unsafe fn search(&self, array: *const *const c_char) {
         self.values.iter().for_each(|value| value.set(ptr::null()));
         // SAFETY: the caller guarantees such an array.
