@@ -24,10 +24,10 @@ bench-fill: testbed command
 	$(CARGO) build --locked --release -p cluster-bench
 	benches/fill/images
 	$(TESTBED) with --suite $(SUITE) --nodes 1 -- $(RELEASE)/cluster-bench fills \
-		--command $(RELEASE)/sifcache --images $(FILL_IMAGES) --into docs/evidence/fills.md $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		--command $(RELEASE)/sifcache --images $(FILL_IMAGES) --into docs/evidence/fills.md --rounds $(or $(ROUNDS),5) \
 		$(if $(ENROOT),--enroot $(ENROOT))
 
-## make bench-demand [PARTS=scale,users,first] [ROUNDS=2]  measures images on demand: docs/evidence/demand.md; 30 minutes, 25 GB of disk
+## make bench-demand [PARTS=scale,users,first] [ROUNDS=N]  measures images on demand: docs/evidence/demand.md; 30 minutes, 25 GB of disk
 # The page has the last results of parts that are not measured.
 DEMAND_RESULTS := $(TARGET)/bench/demand$(if $(QUICK),-quick)
 bench-demand: build-for-testbed host

@@ -4,7 +4,6 @@ FUZZ_TARGETS := reference launch sif settings syslog origin layer_tar layer_merg
 	message
 # The targets that `make fuzz` runs.
 FUZZ ?= $(FUZZ_TARGETS)
-RUNS ?= 10000000
 # The targets contain only safe code, so the cost of a sanitizer is better spent on more runs; make
 # asan covers the rest. With SANITIZER=address, RUSTC_BOOTSTRAP enables its flag on a stable
 # toolchain.
@@ -16,7 +15,7 @@ FUZZ_DIRECTORY := $(TARGET)/fuzz
 
 ## make fuzz [FUZZ=launch] [RUNS=10000000]   fuzzes the parsers for hours
 fuzz: fuzz-build
-	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/release $(RUNS) 0 $(FUZZ)
+	fuzz/run $(FUZZ_DIRECTORY)/$(HOST_TRIPLE)/release $(or $(RUNS),10000000) 0 $(FUZZ)
 
 # Runs all inputs found so far, and a short search. There are no test targets, because the tests of
 # the command's files that `syslog` includes are not available here. The build is not optimized,
