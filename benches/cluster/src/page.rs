@@ -94,7 +94,7 @@ fn summary(results: &Results) -> Result<String> {
 
 {table}
 Without sifcache, the first start of an image downloads and converts it. With sifcache, the task starts from the site's
-SIF file. The last row is the cost for each job step that starts no container.
+SIF file. For the cost for job steps that start no container, see [costs.md](costs.md).
 
 This run meets {kept} of {all} [budgets](#budgets). The sections on the cluster show each experiment with the
 commands that it compares; the other sections measure the plugin without Slurm, and the parts of a decision.
@@ -107,7 +107,7 @@ commands that it compares; the other sections measure the plugin without Slurm, 
 
 #[cfg(test)]
 mod tests {
-    use super::write;
+    use super::{readme, write};
     use crate::results::Results;
     use crate::testbed::project;
     use std::fs;
@@ -129,5 +129,15 @@ mod tests {
             );
         }
         fs::remove_dir_all(copy).unwrap();
+    }
+
+    /// In a fixed order, a small difference shows mostly which variant came before.
+    #[test]
+    fn small_differences_are_shown_only_if_the_order_was_shuffled() {
+        let results = Results::read(&project().join("docs/evidence/benchmarks.json")).unwrap();
+        for shuffled in [false, true] {
+            let table = readme::table(&Results { shuffled, ..results.clone() }).unwrap();
+            assert_eq!(table.contains("| `srun` of any other command |"), shuffled, "{table}");
+        }
     }
 }
