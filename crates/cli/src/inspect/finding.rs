@@ -21,6 +21,7 @@ pub(crate) const BAD_SIGNATURE: &str = "bad-signature";
 pub(crate) const DAMAGED: &str = "damaged-file-system";
 pub(crate) const NO_ANSWER: &str = "no-answer";
 pub(crate) const ABSENT: &str = "absent";
+pub(crate) const NOT_A_DIRECTORY: &str = "not-a-directory";
 pub(crate) const BAD_DECLARATION: &str = "bad-architecture";
 pub(crate) const VIEW_OUTDATED: &str = "view-outdated";
 pub(crate) const VIEW_NAME_TAKEN: &str = "view-name-taken";

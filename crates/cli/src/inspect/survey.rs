@@ -2,7 +2,7 @@
 
 use super::file::{Directory, File, Place};
 use super::finding::{
-    ABSENT, BAD_DECLARATION, Finding, GROUP_ONLY, NO_ANSWER, UNREADABLE_FOR_USERS,
+    ABSENT, BAD_DECLARATION, Finding, GROUP_ONLY, NO_ANSWER, NOT_A_DIRECTORY, UNREADABLE_FOR_USERS,
 };
 use super::fix::Fix;
 use super::names::Names;
@@ -157,6 +157,9 @@ fn look(
     untrusted: Untrusted,
     watchdog: &Watchdog,
 ) -> Survey {
+    if watchdog.at(path, || fs::metadata(path).is_ok_and(|found| !found.is_dir())) {
+        return Survey { findings: vec![no_directory(path)], ..Survey::default() };
+    }
     let root = watchdog.at(path, || Root::enter(path, untrusted));
     let tree = tree::walk(path, others, watchdog);
     let (findings, is_partial) = (tree.findings, tree.is_partial);
@@ -190,6 +193,12 @@ fn look(
     let findings = judge.all();
     let whole = if is_partial { Vec::new() } else { vec![index] };
     Survey { files, findings, whole }
+}
+
+/// The finding for an image root that is a file.
+fn no_directory(root: &Path) -> Finding {
+    let advice = "put a directory in its place, or remove it from image_root";
+    Finding::problem(NOT_A_DIRECTORY, root, "this image root is not a directory", advice)
 }
 
 /// Inspects the files with these paths.

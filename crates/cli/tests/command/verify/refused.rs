@@ -118,6 +118,15 @@ fn a_link_in_a_circle_is_a_note() {
     tree.note("link-loop", "root/circle");
 }
 
+/// Nothing else is said about it: no permission would make it an image root.
+#[test]
+fn an_image_root_that_is_a_file_is_a_problem() {
+    let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
+    std::fs::remove_dir(tree.path("local")).unwrap();
+    std::fs::write(tree.path("local"), "").unwrap();
+    tree.problem("not-a-directory", "local");
+}
+
 #[test]
 fn absent_image_roots_are_reported() {
     let Some(tree) = Tree::with_roots(&["local", "root"]) else { return };
