@@ -58,10 +58,15 @@ pub(super) fn problems(facts: &Facts<'_>, cache: &Cache) -> Vec<Problem> {
 fn row(facts: &Facts<'_>, finding: &Finding) -> Problem {
     let new = if finding.is_problem { problem } else { note };
     let subject = finding.path.to_string_lossy();
-    let kind = if finding.token == finding::ABSENT { ROOT_NOT_READ } else { finding.token };
+    let kind = if is_no_root(finding) { ROOT_NOT_READ } else { finding.token };
     new(kind, SourceId::Verify, &subject, finding.message())
         .advice(finding.advice.as_str())
         .command(command(facts, finding))
+}
+
+/// Whether there is no directory in the place of an image root.
+fn is_no_root(finding: &Finding) -> bool {
+    [finding::ABSENT, finding::NOT_A_DIRECTORY].contains(&finding.token)
 }
 
 /// The command that fixes it, or that shows more about it.
@@ -70,7 +75,7 @@ fn command(facts: &Facts<'_>, finding: &Finding) -> String {
     if finding.path.to_str().is_none() {
         return facts.lines.of("verify", &[]);
     }
-    if finding.token == finding::ABSENT {
+    if is_no_root(finding) {
         return facts.lines.of("doctor", &[]);
     }
     let path = finding.path.as_os_str();
