@@ -30,6 +30,10 @@ pub(crate) fn check(host: &Host) -> Vec<Finding> {
 
 fn one(host: &Host, settings: &Settings, root: &Path, layout: Option<Layout>) -> Vec<Finding> {
     let path = host.path(root);
+    // This comes before the permissions: nobody should change those of a file, which may be a device.
+    if fs::metadata(&path).is_ok_and(|found| !found.is_dir()) {
+        return vec![no_directory(root)];
+    }
     let state = Root::enter(&path, settings.untrusted).problem();
     if let Some(state @ (State::Absent | State::DanglingLink)) = state {
         return vec![absent(host, settings, root, &state)];
@@ -72,6 +76,12 @@ fn absent(host: &Host, settings: &Settings, root: &Path, state: &State) -> Findi
     finding.advice(format!("mount it here, or: mkdir -p {}", escape_for_terminal(root)))
 }
 
+fn no_directory(root: &Path) -> Finding {
+    let name = escape_for_terminal(root);
+    Finding::fail("there", format!("{name}: not a directory"))
+        .advice(format!("move it away, then: mkdir -p {name}"))
+}
+
 fn refused(root: &Path, state: &State) -> Finding {
     let message = format!("{}: {state}, so its images are ignored", escape_for_terminal(root));
     let finding = Finding::fail("trusted", message);
@@ -88,10 +98,6 @@ fn refused(root: &Path, state: &State) -> Finding {
 fn usable(host: &Host, settings: &Settings, root: &Path) -> Finding {
     let path = host.path(root);
     let name = escape_for_terminal(root);
-    if !path.is_dir() {
-        return Finding::fail("there", format!("{name}: not a directory"))
-            .advice(format!("replace it with a directory: mkdir -p {name}"));
-    }
     if settings.untrusted == Untrusted::Refuse {
         return Finding::ok(
             "trusted",

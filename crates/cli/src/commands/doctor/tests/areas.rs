@@ -20,6 +20,7 @@ fn roots() {
     assert_eq!(problems(&tree), ["Note image roots: readable"]);
     tree.mode("/sif", 0o755);
     tree.write("/file", "");
+    tree.mode("/file", 0o666);
     tree.remove("/etc/slurm/plugstack.conf");
     tree.arguments = "image_root=/none:/sif:/file".to_owned();
     assert_eq!(problems(&tree), ["Warn image roots: there", "Fail image roots: there"]);
